@@ -1,0 +1,321 @@
+"""One HJ 212 link as a state machine without I/O, for both roles (HJ 212-2017 6.6).
+
+Whoever began an exchange waits; the tables below say for what. Everything else is reported and left to the caller::
+
+    request   AWAITING_ANSWER --9011 ready--> AWAITING_RESULT --9012--> over
+                              --9011 other--> over
+    upload    AWAITING_ANSWER --9014--> over          (only where Flag asks for an answer)
+    notice    AWAITING_ANSWER --9013--> over
+
+No answer within OverTime: sent again, ReCount times; then over. No result after an answer: over at once.
+Replies are told by their command, never by ST or Flag: some platforms write the upload's ST into a 9014, and
+answering everything that has bit A set would make two such peers answer each other for ever.
+
+The caller's contract::
+
+    connection.receive_data(data, now)      bytes in; receive_eof(now) at the end
+    for event in connection.events(): ...   facts, in order
+    transport.write(connection.data_to_send())
+    when = connection.next_timeout()        on the clock of ``now``; None: nothing is awaited
+    connection.handle_timeout(now)
+"""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Final
+
+from .codes import CommandKind, ExeRtn, QnRtn, Reply, command_row
+from .editions import Rules
+from .errors import LimitError
+from .events import (
+    AnswerUnexpected,
+    Event,
+    ExecutionTimedOut,
+    FrameRejected,
+    MessageReceived,
+    NoiseReceived,
+    NoticeAnswered,
+    RequestAccepted,
+    RequestCompleted,
+    RequestRefused,
+    SendTimedOut,
+    UploadAcknowledged,
+)
+from .framing import Frame, Framer, Noise
+from .messages import Message, acknowledgement, notice_answer, request_answer, request_result
+
+__all__ = ["MAX_OUTSTANDING", "MAX_UNSENT_BYTES", "STALL_S", "Connection", "Role"]
+
+#: Exchanges that may wait at once: a station that queues more than this has lost its platform.
+MAX_OUTSTANDING: Final = 64
+#: Bytes the caller may leave unsent before something is wrong with the caller.
+MAX_UNSENT_BYTES: Final = 1 << 20
+#: A frame begun and not continued for this long is given up, so that the frames after it are read.
+STALL_S: Final = 20.0
+#: How many received messages are remembered to recognise a resend: those of one interaction with some to spare.
+REMEMBERED: Final = 16
+
+
+class Role(Enum):
+    """Which side of the link this is."""
+
+    STATION = "station"  #: 现场机
+    PLATFORM = "platform"  #: 上位机
+
+
+class _State(Enum):
+    AWAITING_ANSWER = auto()
+    AWAITING_RESULT = auto()
+
+
+# (what we sent, the answer's command) -> states in which that answer is expected.
+# A result without an answer before it is taken: some stations skip 9011.
+_EXPECTED: dict[tuple[CommandKind, int], tuple[_State, ...]] = {
+    (CommandKind.REQUEST, Reply.REQUEST_ANSWER): (_State.AWAITING_ANSWER,),
+    (CommandKind.REQUEST, Reply.EXECUTION_RESULT): (_State.AWAITING_ANSWER, _State.AWAITING_RESULT),
+    (CommandKind.NOTICE, Reply.NOTICE_ANSWER): (_State.AWAITING_ANSWER,),
+    (CommandKind.UPLOAD, Reply.DATA_ANSWER): (_State.AWAITING_ANSWER,),
+}
+
+_REPLIES = {str(int(reply)): int(reply) for reply in Reply}
+
+
+class _Exchange:
+    """Something of ours that waits for its answer."""
+
+    __slots__ = ("deadline", "frame", "kind", "message", "sent", "state")
+
+    def __init__(self, kind: CommandKind, message: Message, frame: bytes, deadline: float) -> None:
+        self.kind = kind
+        self.message = message
+        self.frame = frame
+        self.deadline = deadline
+        self.sent = 1
+        self.state = _State.AWAITING_ANSWER
+
+
+class Connection:
+    """One link.
+
+    Args:
+        role: Our side of it.
+        rules: The edition we write; what we read may be any.
+        automatic: Whether to answer uploads and notices at once as the flows ask. A tester turns this off.
+
+    Attributes:
+        overtime_s: OverTime, how long to wait for an answer.
+        recount: ReCount, how often to send again.
+    """
+
+    __slots__ = (
+        "_events",
+        "_framer",
+        "_last_byte",
+        "_out",
+        "_outstanding",
+        "_recent",
+        "automatic",
+        "overtime_s",
+        "recount",
+        "role",
+        "rules",
+    )
+
+    def __init__(self, role: Role, rules: Rules, *, automatic: bool = True) -> None:
+        self.role = role
+        self.rules = rules
+        self.automatic = automatic
+        self.overtime_s = rules.response_timeout_s
+        self.recount = rules.resend_count
+        self._framer = Framer()
+        self._events: list[Event] = []
+        self._out: list[bytes] = []
+        self._outstanding: dict[tuple[str, str], _Exchange] | None = None
+        self._recent: list[bytes] | None = None
+        self._last_byte = 0.0
+
+    # What comes in
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Take in bytes from the peer."""
+        self._last_byte = now
+        for found in self._framer.feed(data):
+            self._receive(found, now)
+
+    def receive_eof(self, now: float) -> None:
+        """Take note that the peer will send no more: what is left of a frame is reported as damaged."""
+        for found in self._framer.finish():
+            self._receive(found, now)
+
+    def _receive(self, found: Frame | Noise, now: float) -> None:
+        if isinstance(found, Noise):
+            self._events.append(NoiseReceived(found.raw))
+        elif not found.usable:
+            self._events.append(FrameRejected(found))
+        else:
+            message = Message.from_bytes(found.segment)
+            reply = _REPLIES.get(message.cn)
+            if reply is None:
+                self._receive_message(message, found, now)
+            else:
+                self._receive_reply(message, reply, now)
+
+    def _receive_message(self, message: Message, frame: Frame, now: float) -> None:
+        row = command_row(message.cn, upward=self.role is Role.PLATFORM)
+        kind = row.kind if row else None
+        repeated = self._seen_before(frame.segment)
+        asked = self._exchange(message)
+        if asked and asked.state is _State.AWAITING_RESULT:
+            asked.deadline = now + self.overtime_s  # data on the way: the execution timeout starts over
+        self._events.append(MessageReceived(message, frame, kind, repeated))
+        if not self.automatic:
+            return
+        if kind is CommandKind.NOTICE:
+            self._write(notice_answer(message, self.rules).encode(self.rules))
+        elif self.role is Role.PLATFORM and kind is not CommandKind.REQUEST and message.wants_answer:
+            self._write(acknowledgement(message, self.rules).encode(self.rules))
+
+    def _seen_before(self, segment: bytes) -> bool:
+        recent = self._recent
+        if recent is None:
+            recent = self._recent = []
+        if segment in recent:
+            return True
+        recent.append(segment)
+        if len(recent) > REMEMBERED:
+            del recent[0]
+        return False
+
+    def _receive_reply(self, message: Message, reply: int, now: float) -> None:
+        exchange = self._exchange(message)
+        if exchange is None or exchange.state not in _EXPECTED.get((exchange.kind, reply), ()):
+            self._events.append(AnswerUnexpected(message))
+            return
+        sent = exchange.message
+        if reply == Reply.REQUEST_ANSWER:
+            code = _code(message, "QnRtn")
+            if code == QnRtn.READY:
+                exchange.state = _State.AWAITING_RESULT
+                exchange.deadline = now + self.overtime_s
+                self._events.append(RequestAccepted(sent))
+                return
+            self._events.append(RequestRefused(sent, code))
+        elif reply == Reply.EXECUTION_RESULT:
+            self._events.append(RequestCompleted(sent, _code(message, "ExeRtn")))
+        elif reply == Reply.NOTICE_ANSWER:
+            self._events.append(NoticeAnswered(sent))
+        else:
+            self._events.append(UploadAcknowledged(sent))
+        self._forget(exchange)
+
+    # What goes out
+
+    def send(self, message: Message, now: float, *, frame: bytes | None = None) -> None:
+        """Send a message; where the flows give it an answer, wait for it and resend.
+
+        Args:
+            message: What to send.
+            now: Seconds on the caller's clock.
+            frame: The exact bytes instead of the message's own encoding, for a peer that misbehaves on purpose.
+
+        Raises:
+            LimitError: If :data:`MAX_OUTSTANDING` exchanges wait already.
+            LocalProtocolError: If the message breaks the edition's limits.
+        """
+        data = message.encode(self.rules) if frame is None else frame
+        row = command_row(message.cn, upward=self.role is Role.STATION)
+        kind = row.kind if row else None
+        if kind in (CommandKind.REQUEST, CommandKind.NOTICE) or (kind is CommandKind.UPLOAD and message.wants_answer):
+            if self._outstanding is None:
+                self._outstanding = {}
+            elif len(self._outstanding) >= MAX_OUTSTANDING:
+                raise LimitError(f"{MAX_OUTSTANDING} messages wait for their answer already (MAX_OUTSTANDING)")
+            assert kind is not None
+            self._outstanding[message.mn, message.qn] = _Exchange(kind, message, data, now + self.overtime_s)
+        self._write(data)
+
+    def send_bytes(self, frame: bytes) -> None:
+        """Send the bytes of a whole frame and await nothing: an answer composed elsewhere, or a deliberate mistake."""
+        self._write(frame)
+
+    def answer(self, request: Message, code: QnRtn = QnRtn.READY) -> None:
+        """Send the 9011 of a request we received."""
+        self._write(request_answer(request, self.rules, code).encode(self.rules))
+
+    def complete(self, request: Message, code: ExeRtn = ExeRtn.SUCCESS) -> None:
+        """Send the 9012 of a request we received."""
+        self._write(request_result(request, self.rules, code).encode(self.rules))
+
+    def data_to_send(self) -> bytes:
+        """Return, once, the bytes to write."""
+        if not self._out:
+            return b""
+        data = b"".join(self._out)
+        self._out.clear()
+        return data
+
+    def frames_to_send(self) -> list[bytes]:
+        """Like :meth:`data_to_send`, a frame each: for whoever writes them apart or counts them."""
+        frames = self._out.copy()
+        self._out.clear()
+        return frames
+
+    def _write(self, frame: bytes) -> None:
+        self._out.append(frame)
+        if len(self._out) > 64 and sum(map(len, self._out)) > MAX_UNSENT_BYTES:
+            raise LimitError(f"more than {MAX_UNSENT_BYTES} bytes wait to be written (MAX_UNSENT_BYTES)")
+
+    # Facts and time
+
+    def events(self) -> list[Event]:
+        """Return, once, what happened since the last call."""
+        events = self._events
+        if events:
+            self._events = []
+        return events
+
+    @property
+    def outstanding(self) -> int:
+        """How many exchanges wait for their answer."""
+        return len(self._outstanding) if self._outstanding else 0
+
+    def next_timeout(self) -> float | None:
+        """Return when to call :meth:`handle_timeout`, ``None`` when nothing is awaited."""
+        when = min((e.deadline for e in self._outstanding.values()), default=None) if self._outstanding else None
+        if self._framer.pending:
+            stalled = self._last_byte + STALL_S
+            when = stalled if when is None else min(when, stalled)
+        return when
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due: resend, give up, or let go of a frame that was never finished."""
+        if self._framer.pending and now >= self._last_byte + STALL_S:
+            self.receive_eof(now)
+        for exchange in list(self._outstanding.values()) if self._outstanding else ():
+            if now < exchange.deadline:
+                continue
+            if exchange.state is _State.AWAITING_RESULT:
+                self._events.append(ExecutionTimedOut(exchange.message))
+                self._forget(exchange)
+            elif exchange.sent > self.recount:
+                self._events.append(SendTimedOut(exchange.message, exchange.sent))
+                self._forget(exchange)
+            else:
+                exchange.sent += 1
+                exchange.deadline = now + self.overtime_s
+                self._write(exchange.frame)
+
+    def _exchange(self, message: Message) -> _Exchange | None:
+        return self._outstanding.get((message.mn, message.qn)) if self._outstanding else None
+
+    def _forget(self, exchange: _Exchange) -> None:
+        assert self._outstanding is not None
+        del self._outstanding[exchange.message.mn, exchange.message.qn]
+        if not self._outstanding:
+            self._outstanding = None
+
+
+def _code(message: Message, key: str) -> int | None:
+    text = message.parameter(key)
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) <= 4 else None

@@ -1,0 +1,195 @@
+"""Typed view of a data segment, and the builders of what either side says (HJ 212-2017 6.3.2, 6.6, table 4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from .codes import ExeRtn, FlagBits, QnRtn, Reply
+from .editions import Edition, Rules, declared_edition
+from .errors import LocalProtocolError, MessageError
+from .framing import build_frame
+from .segment import Pair, Segment, format_segment, parse_segment
+
+__all__ = ["Message", "acknowledgement", "compose", "notice_answer", "request_answer", "request_result"]
+
+Items = Sequence[Sequence[Sequence[str]]]
+
+
+class Message:
+    """One message: a :class:`Segment` whose header fields have names and types.
+
+    The segment stays the truth; reading a property never changes it.
+    """
+
+    __slots__ = ("segment",)
+
+    def __init__(self, segment: Segment) -> None:
+        self.segment = segment
+
+    @classmethod
+    def from_bytes(cls, segment: bytes) -> Message:
+        """View the bytes of a data segment (without header, length, check value and tail)."""
+        return cls(parse_segment(segment))
+
+    def __bytes__(self) -> bytes:
+        return format_segment(self.segment)
+
+    def __repr__(self) -> str:
+        return f"<Message CN={self.cn} MN={self.mn} QN={self.qn} Flag={self.segment.field('Flag')}>"
+
+    @property
+    def qn(self) -> str:
+        """请求编码, request id: 17 digits; empty when absent."""
+        return self.segment.field("QN") or ""
+
+    @property
+    def st(self) -> str:
+        """系统编码, system code; empty when absent."""
+        return self.segment.field("ST") or ""
+
+    @property
+    def cn(self) -> str:
+        """命令编码, command code; empty when absent."""
+        return self.segment.field("CN") or ""
+
+    @property
+    def pw(self) -> str:
+        """访问密码, password, in clear: never show it."""
+        return self.segment.field("PW") or ""
+
+    @property
+    def mn(self) -> str:
+        """设备唯一标识, identity of the station; empty when absent."""
+        return self.segment.field("MN") or ""
+
+    @property
+    def flag(self) -> int | None:
+        """拆分包及应答标志, ``None`` when absent or no number of 0-255."""
+        return _small_number(self.segment.field("Flag"), 255)
+
+    @property
+    def pnum(self) -> int | None:
+        """总包数, number of packets of this communication, ``None`` when absent or no number."""
+        return _small_number(self.segment.field("PNUM"), 9999)
+
+    @property
+    def pno(self) -> int | None:
+        """包号, number of this packet from 1, ``None`` when absent or no number."""
+        return _small_number(self.segment.field("PNO"), 9999)
+
+    @property
+    def items(self) -> list[list[Pair]]:
+        """指令参数, the data area as sent."""
+        return self.segment.items
+
+    @property
+    def wants_answer(self) -> bool:
+        """Whether bit A of Flag is set."""
+        return bool((self.flag or 0) & FlagBits.ANSWER)
+
+    @property
+    def edition(self) -> Edition | None:
+        """The edition that Flag declares."""
+        return declared_edition(self.flag)
+
+    def parameters(self) -> Iterator[tuple[str, str]]:
+        """Yield every ``key=value`` of the data area in wire order, blanks trimmed, ``;`` and ``,`` alike."""
+        for item in self.segment.items:
+            for pair in item:
+                if len(pair) == 2:
+                    yield pair[0].strip(), pair[1].strip()
+
+    def parameter(self, key: str) -> str | None:
+        """Return the first value of ``key`` in the data area, ``None`` when absent."""
+        return next((value for name, value in self.parameters() if name == key), None)
+
+    def number(self, key: str) -> int:
+        """Return a parameter that must be a whole number.
+
+        Raises:
+            MessageError: If it is absent or no whole number.
+        """
+        text = self.parameter(key)
+        if text is None or not text.isascii() or not text.isdigit():
+            raise MessageError(f"{key}: expected a whole number, found {text!r}", field=key)
+        return int(text)
+
+    def encode(self, rules: Rules) -> bytes:
+        """Return the whole frame, checked against the edition's limits.
+
+        Raises:
+            LocalProtocolError: If the segment or its CP is longer than the edition allows.
+        """
+        data = bytes(self)
+        parameters = len(data) - data.find(b"CP=&&")
+        for size, limit, name in (
+            (len(data), rules.max_segment_bytes, "segment"),
+            (parameters, rules.max_parameters_bytes, "CP"),
+        ):
+            if size > limit:
+                raise LocalProtocolError(
+                    f"{name} of {size} bytes, at most {limit}: split it into packets",
+                    field="CP",
+                    clause=rules.clauses["segment"],
+                )
+        return build_frame(data)
+
+
+def compose(
+    rules: Rules,
+    *,
+    qn: str,
+    st: str,
+    cn: str,
+    pw: str,
+    mn: str,
+    items: Items = (),
+    answer: bool = False,
+    packet: tuple[int, int] | None = None,
+) -> Message:
+    """Compose a message in the edition's field order.
+
+    Args:
+        items: The data area: items (``;``) of pairs (``,``), each ``(key, value)``.
+        answer: Whether to ask for an answer (bit A of Flag).
+        packet: ``(PNO, PNUM)`` of a split message (bit D of Flag).
+    """
+    flag = rules.flag_version << 2 | (FlagBits.ANSWER if answer else 0) | (FlagBits.NUMBERED if packet else 0)
+    values = {"QN": qn, "ST": st, "CN": cn, "PW": pw, "MN": mn, "Flag": str(int(flag))}
+    if packet:
+        values["PNO"], values["PNUM"] = str(packet[0]), str(packet[1])
+    header = [[name, values[name]] for name in rules.header_fields if name in values]
+    return Message(Segment(header, [[list(pair) for pair in item] for item in items], ";CP=&&"))
+
+
+def request_answer(request: Message, rules: Rules, code: QnRtn = QnRtn.READY) -> Message:
+    """Return the 9011 that answers a request."""
+    return _reply(request, rules, Reply.REQUEST_ANSWER, (((("QnRtn"), str(int(code))),),))
+
+
+def request_result(request: Message, rules: Rules, code: ExeRtn = ExeRtn.SUCCESS) -> Message:
+    """Return the 9012 that closes a request."""
+    return _reply(request, rules, Reply.EXECUTION_RESULT, (((("ExeRtn"), str(int(code))),),))
+
+
+def notice_answer(notice: Message, rules: Rules) -> Message:
+    """Return the 9013 that answers a notice."""
+    return _reply(notice, rules, Reply.NOTICE_ANSWER)
+
+
+def acknowledgement(upload: Message, rules: Rules) -> Message:
+    """Return the 9014 that answers an upload."""
+    return _reply(upload, rules, Reply.DATA_ANSWER)
+
+
+def _reply(to: Message, rules: Rules, cn: Reply, items: Iterable[Sequence[Sequence[str]]] = ()) -> Message:
+    return compose(
+        rules, qn=to.qn, st=rules.reply_system, cn=str(int(cn)), pw=to.pw, mn=to.mn, items=tuple(items)
+    )
+
+
+def _small_number(text: str | None, limit: int) -> int | None:
+    if text is None or not text.isascii() or not text.isdigit() or len(text) > 4:
+        return None
+    value = int(text)
+    return value if value <= limit else None

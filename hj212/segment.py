@@ -1,0 +1,138 @@
+"""Data segment <-> ordered fields, without loss (HJ 212-2017 6.3.2, 6.3.3).
+
+Nothing is interpreted here: order, duplicates, blanks, missing signs and the digits of numbers stay as they were
+sent, so that ``format_segment(parse_segment(data)) == data`` for any bytes. Text is UTF-8; bytes that are not
+become lone surrogates (``surrogateescape``) and turn back into the same bytes.
+
+::
+
+    QN=..;ST=..;...;CP=&&DataTime=..;w01018-Rtd=2.2,w01018-Flag=N&&
+    `------ header ----'    `---------------- items --------------'
+"""
+
+from __future__ import annotations
+
+__all__ = ["Pair", "Segment", "format_segment", "parse_segment"]
+
+#: ``[key, value]`` as sent; ``[text]`` alone where the ``=`` is missing.
+Pair = list[str]
+
+_OPEN = "CP=&&"
+_CLOSE = "&&"
+_LOG = "//"
+
+
+class Segment:
+    """One data segment taken apart.
+
+    Attributes:
+        header: The pairs before ``CP``, in wire order.
+        opening: ``"CP=&&"`` as sent; ``"CP="`` where the ``&&`` is missing; empty without a CP field.
+        items: The data area: what ``;`` separates, each a list of the pairs that ``,`` separates. Empty area: ``[]``.
+        closing: The final ``"&&"``, or empty where it is missing.
+        trailer: Whatever follows the closing ``&&``; empty in a legal segment.
+    """
+
+    __slots__ = ("closing", "header", "items", "opening", "trailer")
+
+    def __init__(
+        self, header: list[Pair], items: list[list[Pair]], opening: str = _OPEN, closing: str = _CLOSE, trailer: str = ""
+    ) -> None:
+        self.header = header
+        self.items = items
+        self.opening = opening
+        self.closing = closing
+        self.trailer = trailer
+
+    def field(self, name: str) -> str | None:
+        """Return the value of the first header field called ``name``, blanks trimmed; ``None`` when absent."""
+        for pair in self.header:
+            if pair[0] == name and len(pair) == 2:
+                return pair[1].strip()
+        for pair in self.header:
+            if pair[0].strip() == name and len(pair) == 2:
+                return pair[1].strip()
+        return None
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Segment) and all(getattr(self, n) == getattr(other, n) for n in self.__slots__)
+
+    __hash__ = None  # type: ignore[assignment]  # a Segment is mutable
+
+    def __repr__(self) -> str:
+        shown = ";".join(f"{pair[0]}=***" if pair[0].strip() == "PW" else "=".join(pair) for pair in self.header)
+        return f"<Segment {shown!r}, {len(self.items)} items>"
+
+
+def parse_segment(data: bytes) -> Segment:
+    """Take one data segment apart; any bytes will do.
+
+    >>> parse_segment(b"ST=32;CN=2011;CP=&&DataTime=20160801084957;w01018-Rtd=2.2,w01018-Flag=N&&").items[1]
+    [['w01018-Rtd', '2.2'], ['w01018-Flag', 'N']]
+    """
+    text = data.decode("utf-8", "surrogateescape")
+    head, opening, rest = text.partition(_OPEN)
+    if not opening:
+        return _parse_without_opening(text)
+    area, closing, trailer = rest.rpartition(_CLOSE)
+    if not closing:
+        area, trailer = rest, ""
+    if head:
+        # The `;` before CP belongs to the opening: a head that lacks it must come back without it.
+        if head[-1] == ";":
+            head = head[:-1]
+            opening = ";CP=&&"
+        header = [field.split("=", 1) for field in head.split(";")]
+    else:
+        header = []
+    if _LOG in area:
+        items = _split_around_logs(area)
+    elif area:
+        items = [[pair.split("=", 1) for pair in item.split(",")] for item in area.split(";")]
+    else:
+        items = []
+    return Segment(header, items, opening, closing, trailer)
+
+
+def format_segment(segment: Segment) -> bytes:
+    """Write a segment; the inverse of :func:`parse_segment`."""
+    header = ";".join(["=".join(pair) for pair in segment.header])
+    area = ";".join([",".join(["=".join(pair) for pair in item]) for item in segment.items])
+    text = f"{header}{segment.opening}{area}{segment.closing}{segment.trailer}"
+    return text.encode("utf-8", "surrogateescape")
+
+
+def _parse_without_opening(text: str) -> Segment:
+    """Split a segment that has no ``CP=&&``: CP missing altogether, or written without its first ``&&``."""
+    at = text.find(";CP=")
+    if at < 0:
+        head, opening, rest = text, "", ""
+    else:
+        head, opening, rest = text[:at], ";CP=", text[at + 4 :]
+    area, closing, trailer = rest.rpartition(_CLOSE)
+    if not closing:
+        area, trailer = rest, ""
+    header = [field.split("=", 1) for field in head.split(";")] if head else []
+    items = _split_around_logs(area) if area else []
+    return Segment(header, items, opening, closing, trailer)
+
+
+def _split_around_logs(area: str) -> list[list[Pair]]:
+    """Split an area whose values may be logs: ``//free text//`` may hold ``;`` ``,`` ``=`` (6.3.3, table B.10)."""
+    items: list[list[Pair]] = [[]]
+    start = at = 0
+    size = len(area)
+    while at < size:
+        char = area[at]
+        if char in ";,":
+            items[-1].append(area[start:at].split("=", 1))
+            if char == ";":
+                items.append([])
+            start = at + 1
+        elif char == "=" and area.startswith(_LOG, at + 1):
+            end = area.find(_LOG, at + 3)
+            if end >= 0:
+                at = end + 1  # the last slash of the log
+        at += 1
+    items[-1].append(area[start:].split("=", 1))
+    return items

@@ -1,0 +1,103 @@
+"""What a station does, as replaceable pieces: the correct behaviour here, each named fault replaces one piece."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from hj212 import Message, Segment, build_frame
+from hj212.times import format_qn, format_time
+
+if TYPE_CHECKING:
+    from .door import DoorController
+    from .world import Opening
+
+__all__ = ["Behaviour", "Upload", "copy_message"]
+
+
+@dataclass(slots=True)
+class Upload:
+    """Something the station has to tell, composed when it happened and sent when the link lets it."""
+
+    kind: str  #: ``periodic``, ``change``, ``record``, ``log`` or ``restart``
+    message: Message
+    not_before: float = 0.0  #: earliest instant to send it, on the clock of ``now``
+    tries: int = 0  #: how often it was given to a link
+
+
+def copy_message(message: Message, **header: str) -> Message:
+    """Return a copy whose named header fields have other values."""
+    segment = message.segment
+    fields = [[pair[0], header.get(pair[0], pair[1])] for pair in segment.header]
+    items = [[list(pair) for pair in item] for item in segment.items]
+    return Message(Segment(fields, items, segment.opening, segment.closing, segment.trailer))
+
+
+def _as_it_is(upload: Upload, door: DoorController, now: float) -> Message:
+    return upload.message
+
+
+def _report_state(signal: str, value: int, kind: str) -> str:
+    return str(value)
+
+
+def _method_code(opening: Opening, door: DoorController) -> str:
+    return door.codes.methods[opening.method]
+
+
+def _person_code(opening: Opening, door: DoorController) -> str:
+    return opening.person
+
+
+def _opened_at(opening: Opening, door: DoorController) -> str:
+    return format_time(door.device_time(opening.at))
+
+
+def _qn(door: DoorController, device_ms: int) -> str:
+    return format_qn(device_ms)
+
+
+@dataclass(slots=True)
+class Behaviour:
+    """Every place where a station may go wrong, with the right thing as its default.
+
+    Bytes layer: :attr:`encode`. Protocol layer: how messages look and when they go out. World layer: what the
+    station believes of the door, of its clock and of people.
+    """
+
+    # bytes
+    encode: Callable[[bytes], bytes] = build_frame  #: data segment -> frame
+
+    # protocol
+    shape: list[Callable[[Message, str], Message]] = field(default_factory=list)  #: edits of every message, in order
+    qn: Callable[[DoorController, int], str] = _qn  #: device milliseconds -> QN
+    transmit: Callable[[Upload, DoorController, float], Message] = _as_it_is  #: last look before an upload goes out
+    recount: int | None = None  #: resends, where not ReCount
+    overtime_s: float | None = None  #: spacing of resends, where not OverTime
+    new_qn_on_resend: bool = False
+    keeps_unacknowledged: bool = True  #: offer an unanswered upload again with the next periodic report
+    wants_answer: bool = True  #: bit A of the uploads' Flag
+    ignored_requests: frozenset[str] = frozenset()
+    silent_results: frozenset[str] = frozenset()  #: requests answered by 9011 only
+    answers_acknowledgements: bool = False
+    upload_delay_s: Callable[[str], float] = lambda kind: 0.0
+    periodic_form: str | None = None  #: wire form of periodic reports, where not the station's
+
+    # world
+    clock_error_s: float = 0.0
+    interval_s: Callable[[float, int], float] = lambda interval, index: interval  #: time to the next report
+    skips_report: Callable[[int], bool] = lambda index: False
+    report_signals: tuple[str, ...] = ("door", "dismantled", "fault")
+    state: Callable[[str, int, str], str] = _report_state  #: (signal, value, upload kind) -> value as sent
+    tells_change: Callable[[str, int], bool] = lambda signal, value: True
+    event_restarts_timer: bool = False
+    records: Callable[[Opening], int] = lambda opening: 1  #: how many records an opening yields
+    record_in_pieces: bool = False
+    method_code: Callable[[Opening, DoorController], str] = _method_code
+    person_code: Callable[[Opening, DoorController], str] = _person_code
+    opened_at: Callable[[Opening, DoorController], str] = _opened_at
+    log_text: Callable[[str], bytes] = lambda text: f"//{text}//".encode()
+    locks_up_on_fault: bool = False
+    keeps_while_offline: Callable[[str], bool] = lambda kind: True
+    invents_remote_openings: bool = False

@@ -152,6 +152,11 @@ def _missing_tail(b: Behaviour) -> None:
     b.encode = _with_tail(b"")
 
 
+@_fault("not-hj212", "bytes", "FAIL", "sends JSON instead of HJ 212", "发送 JSON 而不是 HJ 212")
+def _not_hj212(b: Behaviour) -> None:
+    b.encode = lambda segment: b'{"type": "door", "length": %d}\n' % len(segment)
+
+
 # Protocol: fields and flow
 
 

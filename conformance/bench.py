@@ -1,0 +1,392 @@
+"""The live side of a run: listens, answers as a platform does, asks, cuts the link, and writes everything down.
+
+MN is the identity, never the socket: a device may connect for each report, leave half-open links behind, share a
+link with others or send heartbeats. What is not under test is acknowledged and recorded, and nobody judges it.
+Every wait has a deadline and every buffer a limit, so a run ends whatever dials in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from hj212.times import format_qn
+from stationgate.exits import EnvironmentFault, reason
+from stationgate.language import _
+
+from . import literal
+from .evidence import Heard, LinkReader, Stray
+from .operator import Act, Operator
+from .profile import Profile
+from .steps import STEPS, StepEnd
+from .transcript import Transcript, TranscriptFullError
+from .verdicts import Said, say
+
+__all__ = ["MAX_GARBAGE_LINKS", "MAX_LINKS", "Bench"]
+
+#: Links open at once. A site behind a gateway has a few; a peer that opens more is broken or hostile.
+MAX_LINKS: Final = 64
+#: Links given up for garbage before the run ends, when nothing readable came from anybody.
+MAX_GARBAGE_LINKS: Final = 8
+#: Refused and closed links noted one by one; later ones are only counted.
+MAX_LINK_NOTES: Final = 1000
+
+Progress = Callable[[Said, float | None], None]
+
+
+class Bench:
+    """One run against whatever connects.
+
+    Args:
+        profile: What is declared of the device.
+        transcript: Where everything is written.
+        operator: Who acts at the door.
+        transport: Name of the transport for the record.
+        on_progress: Called with what is awaited and until when (POSIX seconds), for a person to see.
+    """
+
+    def __init__(
+        self,
+        profile: Profile,
+        transcript: Transcript,
+        operator: Operator,
+        *,
+        transport: str = "tcp",
+        on_progress: Progress | None = None,
+    ) -> None:
+        self.profile = profile
+        self.limits = profile.limits
+        self.transcript = transcript
+        self.operator = operator
+        self.transport = transport
+        self.port = 0
+        self.mn = profile.device.get("mn", "")
+        self.pw = profile.device.get("pw", "")
+        self.connected_at = 0.0
+        self.withhold = False  #: leave the next upload that wants an answer, and its repeats, unanswered
+        self.withheld: list[Heard] = []
+        self.patient = True  #: wait the full time for a report; after one that never came, only a moment
+        self.counts = {"links": 0, "refused": 0, "bytes": 0, "garbage_links": 0, "frames": 0}
+        self.other_mns: set[str] = set()
+        self.stopped = ""  #: why the run ended early, empty while it has not
+        self._on_progress = on_progress
+        self._loop = asyncio.get_running_loop()
+        self._server: asyncio.Server | None = None
+        self._host = ""
+        self._links: dict[int, _Link] = {}
+        self._link_of: dict[str, _Link] = {}
+        self._waiters: list[tuple[Callable[[Heard], bool], asyncio.Future[Heard | None]]] = []
+        self._last_qn_ms = 0
+
+    @property
+    def now(self) -> float:
+        return self._loop.time()
+
+    # Life
+
+    async def listen(self, host: str, port: int) -> None:
+        """Start to listen.
+
+        Raises:
+            EnvironmentFault: If the address cannot be had.
+        """
+        try:
+            self._server = await self._loop.create_server(lambda: _Link(self), host, port)
+        except OSError as error:
+            raise EnvironmentFault(
+                _("cannot listen on {host}:{port}: {why}").format(host=host, port=port, why=reason(error)),
+                _("choose another port, or end the program that uses it"),
+            ) from error
+        self._host, self.port = host, self._server.sockets[0].getsockname()[1]
+        self.transcript.add("listen", self.now, host=host, port=self.port)
+
+    def stop_listening(self) -> None:
+        """Cut every link and refuse new ones."""
+        if self._server:
+            self._server.close()
+            self._server = None
+        for link in list(self._links.values()):
+            link.cut("cut by the suite")
+
+    async def listen_again(self) -> None:
+        """Undo :meth:`stop_listening`."""
+        await self.listen(self._host, self.port)
+
+    async def run(self, steps: Iterable[str]) -> None:
+        """Go through the steps; after an end ahead of time the rest are on record as aborted."""
+        try:
+            for step in steps:
+                self.transcript.add("step", self.now, step=step, phase="begin")
+                if self.stopped:
+                    end = StepEnd("aborted", {"reason": self.stopped})
+                else:
+                    end = await STEPS[step].run(self)
+                    if self.stopped and end.result != "done":
+                        end = StepEnd("aborted", {"reason": self.stopped})
+                self.transcript.add("step", self.now, step=step, phase="end", result=end.result, **end.detail)
+                if step == "connect" and end.result != "done" and not self.stopped:
+                    self.stop("no device")
+        finally:
+            self.stop_listening()
+            self.transcript.add("note", self.now, counts=dict(self.counts), other_mns=sorted(self.other_mns))
+
+    def stop(self, why: str) -> None:
+        """End the run: whoever waits is told at once."""
+        if self.stopped:
+            return
+        self.stopped = why
+        waiters, self._waiters = self._waiters, []
+        for _predicate, future in waiters:
+            if not future.done():
+                future.set_result(None)
+
+    # For the steps
+
+    def tell(self, what: Said, timeout_s: float | None = None) -> None:
+        """Show what is awaited."""
+        if self._on_progress:
+            self._on_progress(what, None if timeout_s is None else self.transcript.epoch + self.now + timeout_s)
+
+    async def wait(self, predicate: Callable[[Heard], bool], timeout_s: float) -> Heard | None:
+        """Wait for a frame of the device under test; ``None`` at the deadline or when the run stops."""
+        if self.stopped:
+            return None
+        future: asyncio.Future[Heard | None] = self._loop.create_future()
+        waiter = (predicate, future)
+        self._waiters.append(waiter)
+        try:
+            async with asyncio.timeout(timeout_s):
+                return await future
+        except TimeoutError:
+            return None
+        finally:
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait, unless the run stops."""
+        if seconds > 0:
+            await self.wait(lambda heard: False, seconds)
+
+    async def act(self, step: str, act: Act) -> str:
+        """Have the operator act; the act is on record with its window."""
+        self.tell(act.prompt, self.limits.operator_s)
+        known = {"act": act.act, "method": act.method, "person": act.person}
+        self.transcript.add("act", self.now, step=step, phase="begin", **{k: v for k, v in known.items() if v})
+        try:
+            async with asyncio.timeout(self.limits.operator_s):
+                answer = await self.operator.perform(act)
+        except TimeoutError:
+            answer = "pending"
+        self.transcript.add("act", self.now, step=step, phase="end", answer=answer)
+        return answer
+
+    async def request(self, cn: str, area: bytes = b"") -> str | None:
+        """Send a request to the device over its latest link; return its QN, ``None`` when it has no link in time."""
+        link = self._link_of.get(self.mn)
+        if link is None:
+            await self.wait(lambda heard: True, self.limits.report_interval_s)
+            link = self._link_of.get(self.mn)
+            if link is None:
+                return None
+        now_ms = max(round((self.transcript.epoch + self.now) * 1000), self._last_qn_ms + 1)
+        self._last_qn_ms = now_ms
+        qn = format_qn(now_ms)
+        st = self.profile.device.get("st", "81")
+        frame = literal.request(qn.encode(), st.encode(), cn.encode(), self.pw.encode(), self.mn.encode(), area)
+        link.send(frame, request=qn, cn=cn)
+        return qn
+
+    async def ask(self, cn: str, area: bytes = b"") -> StepEnd:
+        """Send a request and wait for its 9012, or for as long as two answers may take."""
+        qn = await self.request(cn, area)
+        if qn is None:
+            return StepEnd("timeout", {"reason": "no link"})
+        limit = 2 * self.limits.response_s
+        closed = await self.wait(lambda h: h.message.qn == qn and h.message.cn == "9012", limit)
+        return StepEnd("done" if closed else "timeout", {"qn": qn})
+
+    def answer_withheld(self) -> None:
+        """Stop withholding and acknowledge what was left unanswered."""
+        self.withhold = False
+        if self.withheld:
+            last = self.withheld[-1]
+            link = self._link_of.get(self.mn)
+            if link:
+                self._acknowledge(last, link)
+        self.withheld = []
+
+    # For the links
+
+    def opened(self, link: _Link) -> bool:
+        """Take in a new link; ``False`` when there are too many."""
+        self.counts["links"] += 1
+        if len(self._links) >= MAX_LINKS:
+            self.counts["refused"] += 1
+            self._note("refuse", link, why=f"more than {MAX_LINKS} links at once")
+            return False
+        self._links[link.number] = link
+        self._note("connect", link, peer=link.peer)
+        return True
+
+    def _note(self, kind: str, link: _Link, **attachment: Any) -> None:
+        if self.counts["links"] <= MAX_LINK_NOTES or link.bytes_in:
+            self.transcript.add(
+                kind, self.now, link=link.number, transport=self.transport, device=link.mn, **attachment
+            )
+
+    def closed(self, link: _Link, why: str) -> None:
+        """Take note that a link is gone."""
+        if self._links.pop(link.number, None) is None:
+            return
+        for mn in [mn for mn, latest in self._link_of.items() if latest is link]:
+            del self._link_of[mn]
+        self._note("close", link, why=why)
+
+    def record(self, link: _Link, direction: str, data: bytes, **attachment: Any) -> int | None:
+        """Write bytes down; ``None`` when the transcript is full and the run therefore over."""
+        try:
+            entry = self.transcript.add(
+                "bytes", self.now, data=data, device=link.mn, link=link.number, transport=self.transport,
+                direction=direction, **attachment,
+            )  # fmt: skip
+        except TranscriptFullError:
+            self.stop("transcript full")
+            return None
+        return entry.seq
+
+    def garbage(self, link: _Link) -> None:
+        """Give up a link that sends nothing readable."""
+        self.counts["garbage_links"] += 1
+        link.cut("garbage")
+        if self.counts["garbage_links"] >= MAX_GARBAGE_LINKS and not self.counts["frames"]:
+            self.stop("garbage")
+
+    def heard(self, heard: Heard, link: _Link) -> None:
+        """Act on a frame: answer it as a platform does, and wake whoever waits for it."""
+        self.counts["frames"] += 1
+        message = heard.message
+        if not heard.understood:
+            return
+        link.mn = message.mn
+        self._link_of[message.mn] = link
+        if not self.mn:
+            self.mn = message.mn
+        if message.mn != self.mn:
+            if len(self.other_mns) < MAX_LINKS:
+                self.other_mns.add(message.mn)
+        elif not self.pw:
+            self.pw = message.pw
+        if not heard.is_reply:
+            self._answer(heard, link)
+        if message.mn == self.mn:
+            for predicate, future in list(self._waiters):
+                if not future.done() and predicate(heard):
+                    future.set_result(heard)
+
+    def _answer(self, heard: Heard, link: _Link) -> None:
+        message = heard.message
+        if message.cn == "1013":
+            link.send(literal.notice_answer(message.qn.encode(), message.pw.encode(), message.mn.encode()))
+        elif message.wants_answer:
+            if self.withhold and message.mn == self.mn and self._same_as_withheld(heard):
+                self.withheld.append(heard)
+                return
+            self._acknowledge(heard, link)
+
+    def _same_as_withheld(self, heard: Heard) -> bool:
+        """Whether it is the upload chosen to go unanswered, its repeat, or the first candidate.
+
+        A repeat may come under a new QN: what it says decides.
+        """
+        return not self.withheld or heard.message.items == self.withheld[0].message.items
+
+    def _acknowledge(self, heard: Heard, link: _Link) -> None:
+        message = heard.message
+        parts = (field.encode("utf-8", "surrogateescape") for field in (message.qn, message.pw, message.mn))
+        link.send(literal.data_answer(*parts))
+
+
+class _Link(asyncio.Protocol):
+    """One connection of some device."""
+
+    def __init__(self, bench: Bench) -> None:
+        self.bench = bench
+        self.number = bench.counts["links"] + 1
+        self.mn = ""
+        self.peer = ""
+        self.bytes_in = 0
+        self._reader = LinkReader(self.number, bench.limits.frame_stall_s)
+        self._transport: asyncio.Transport | None = None
+        self._stall: asyncio.TimerHandle | None = None
+        self._unreadable = 0
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+        self.number = self.bench.counts["links"] + 1
+        self._reader.link = self.number
+        peer = transport.get_extra_info("peername")
+        self.peer = f"{peer[0]}:{peer[1]}" if peer else ""
+        if not self.bench.opened(self):
+            transport.abort()
+            self._transport = None
+
+    def data_received(self, data: bytes) -> None:
+        if self._transport is None or self.bench.stopped:
+            return
+        self.bytes_in += len(data)
+        self.bench.counts["bytes"] += len(data)
+        seq = self.bench.record(self, "in", data)
+        if seq is None:
+            self.cut("transcript full")
+            return
+        self._take(self._reader.feed(seq, data, self.bench.now))
+        self._watch()
+
+    def _take(self, items: list[Heard | Stray]) -> None:
+        for item in items:
+            if isinstance(item, Heard):
+                self._unreadable = 0 if item.understood else self._unreadable + len(item.frame.raw)
+                self.bench.heard(item, self)
+            else:
+                self._unreadable += len(item.raw)
+        if self._unreadable > self.bench.limits.garbage_bytes:
+            self.bench.garbage(self)
+
+    def _watch(self) -> None:
+        if self._stall:
+            self._stall.cancel()
+            self._stall = None
+        due = self._reader.stall_due()
+        if due is not None and self._transport is not None:
+            self._stall = asyncio.get_running_loop().call_at(due, self._stalled)
+
+    def _stalled(self) -> None:
+        self._stall = None
+        self._take(self._reader.stalled(self.bench.now))
+
+    def send(self, frame: bytes, **attachment: Any) -> None:
+        """Write a frame and put it on record."""
+        if self._transport is None or self._transport.is_closing():
+            return
+        if self.bench.record(self, "out", frame, **attachment) is not None:
+            self._transport.write(frame)
+
+    def cut(self, why: str) -> None:
+        """End the link from our side."""
+        if self._transport is not None:
+            transport, self._transport = self._transport, None
+            self.bench.closed(self, why)
+            transport.abort()
+
+    def eof_received(self) -> bool:
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._stall:
+            self._stall.cancel()
+            self._stall = None
+        self._transport = None
+        self.bench.closed(self, "closed by the device" if exc is None else "broken")

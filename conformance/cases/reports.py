@@ -1,0 +1,177 @@
+"""The timed report: REQ-A-08 and REQ-A-09."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from ..case import Findings, case
+from ..evidence import ACT_STATES, Evidence, Heard
+from ..profile import Profile
+from ..verdicts import Outcome, Said, inconclusive, say
+
+STEP = "access/report/data-time-step"
+
+
+def _intervals(e: Evidence) -> list[tuple[Heard, Heard]]:
+    """Return consecutive timed reports whose times can be read."""
+    return list(pairwise(h for h in e.periodic if h.data_time is not None))
+
+
+def _restarted(e: Evidence, before: Heard, after: Heard) -> bool:
+    """Whether an act between two reports started the interval over: the second is one interval after the act."""
+    limits = e.limits
+    span = after.t - before.t
+    if abs(span - limits.report_interval_s) <= limits.step_warn_s:
+        return False
+    inside = [a.end for a in e.acts if a.done and a.act in ACT_STATES and before.t < a.end < after.t]
+    return any(abs(after.t - end - limits.report_interval_s) <= limits.step_pass_s for end in inside)
+
+
+def _too_few(e: Evidence, expected: Said, count: int) -> Outcome | None:
+    wanted = e.limits.min_intervals
+    if count >= wanted:
+        return None
+    return inconclusive(
+        expected,
+        say("{count} intervals seen, {wanted} are needed", count=count, wanted=wanted),
+        say("observe for longer: [limits] observe_s"),
+    )
+
+
+@case(
+    STEP,
+    uses=("observe",),
+    killed_by=("half-hour-report", "slow-timer", "skipped-report"),
+    limits=("report_interval_s", "step_pass_s", "step_warn_s", "min_intervals"),
+)
+def data_time_steps_by_the_interval(e: Evidence) -> Outcome:
+    limits = e.limits
+    expected = say("DataTime steps of {interval} s ± {limit} s", interval=limits.report_interval_s, limit=limits.step_pass_s)
+    intervals = [(a, b) for a, b in _intervals(e) if not _restarted(e, a, b)]
+    findings = Findings()
+    for before, after in intervals:
+        findings.looked()
+        assert before.data_time is not None and after.data_time is not None
+        step = after.data_time - before.data_time
+        off = abs(step - limits.report_interval_s)
+        said = say("step of {step} s", step=f"{step:.0f}")
+        if off > limits.step_warn_s:
+            findings.fail(said, before.where("DataTime") + after.where("DataTime"))
+        elif off > limits.step_pass_s:
+            findings.warn(said, before.where("DataTime") + after.where("DataTime"))
+    few = None if findings.any else _too_few(e, expected, len(intervals))
+    return few or findings.outcome(expected, say("{count} intervals", count=findings.looked_at))
+
+
+@case(
+    "access/report/arrival-step",
+    uses=("observe",),
+    killed_by=("half-hour-report", "skipped-report"),
+    limits=("report_interval_s", "arrival_pass_s", "arrival_warn_s", "min_intervals"),
+)
+def reports_arrive_by_the_interval(e: Evidence) -> Outcome:
+    limits = e.limits
+    expected = say(
+        "reports arrive every {interval} s ± {limit} s", interval=limits.report_interval_s, limit=limits.arrival_pass_s
+    )
+    intervals = [(a, b) for a, b in _intervals(e) if not _restarted(e, a, b)]
+    findings = Findings()
+    for before, after in intervals:
+        findings.looked()
+        step = after.t - before.t
+        off = step - limits.report_interval_s
+        said = say("{step} s between two reports", step=f"{step:.0f}")
+        if off > limits.arrival_warn_s:
+            findings.fail(said, before.refs + after.refs, say("a report was late or missed"))
+        elif abs(off) > limits.arrival_pass_s:
+            findings.warn(said, before.refs + after.refs)
+    observed_to = min(e.disturbed_from, e.steps["observe"].end or 0.0)
+    silent = observed_to - (e.periodic[-1].t if e.periodic else e.steps["observe"].begin)
+    if silent > limits.report_interval_s + limits.arrival_warn_s:
+        findings.looked()
+        findings.fail(say("no report for {silent} s", silent=f"{silent:.0f}"))
+    few = None if findings.any else _too_few(e, expected, len(intervals))
+    return few or findings.outcome(expected, say("{count} intervals", count=findings.looked_at))
+
+
+@case(
+    "access/report/undisturbed-by-events",
+    uses=("observe", "openings"),
+    killed_by=("event-restarts-timer",),
+    limits=("report_interval_s",),
+)
+def events_leave_the_timer_alone(e: Evidence) -> Outcome:
+    findings = Findings()
+    acts = [a for a in e.acts if a.done and a.act in ACT_STATES]
+    for before, after in _intervals(e):
+        if not any(before.t < a.end < after.t for a in acts):
+            continue
+        findings.looked()
+        if _restarted(e, before, after):
+            findings.warn(
+                say("the interval began anew with a change of state"),
+                before.refs + after.refs,
+                say("whether an event may restart the timer is not fixed: ask the authority"),
+            )
+    return findings.outcome(
+        say("events neither reset nor replace the timed report"),
+        say("{count} intervals with events", count=findings.looked_at),
+    )
+
+
+def _observed_too_short(profile: Profile) -> Said | None:
+    limits = profile.limits
+    if limits.observe_s >= limits.drift_window_s:
+        return None
+    return say("[limits] observe_s is less than {window} s", window=limits.drift_window_s)
+
+
+@case(
+    "access/report/drift",
+    uses=("observe",),
+    needs=(STEP,),
+    killed_by=("drifting-timer", "slow-timer"),
+    limits=("drift_s", "drift_window_s"),
+    applies=_observed_too_short,
+)
+def timer_does_not_drift(e: Evidence) -> Outcome:
+    limits = e.limits
+    expected = say("at most {limit} s in {window} s", limit=limits.drift_s, window=limits.drift_window_s)
+    times = [h.data_time for h in e.periodic if h.data_time is not None]
+    if len(times) < 2 or times[-1] - times[0] < limits.drift_window_s - limits.report_interval_s:
+        return inconclusive(expected, say("the reports do not span the window"))
+    error = times[-1] - times[0] - (len(times) - 1) * limits.report_interval_s
+    said = say("{error} s in {count} intervals", error=f"{error:+.0f}", count=len(times) - 1)
+    findings = Findings()
+    findings.looked()
+    if abs(error) > limits.drift_s:
+        findings.warn(said, e.periodic[0].where("DataTime") + e.periodic[-1].where("DataTime"))
+    return findings.outcome(expected, said)
+
+
+@case(
+    "access/report/latency",
+    uses=("clock",),
+    needs=("access/clock/offset", "access/header/data-time"),
+    killed_by=("late-upload", "slow-upload"),
+    limits=("latency_fail_s", "latency_warn_s", "future_s"),
+)
+def data_arrives_in_time(e: Evidence) -> Outcome:
+    limits = e.limits
+    findings = Findings()
+    worst = 0.0
+    for heard in e.door_data:
+        if heard.data_time is None or heard.t >= e.disturbed_from:
+            continue
+        findings.looked()
+        latency = e.wall(heard.t) - e.suite_time(heard.data_time)
+        worst = max(worst, latency)
+        said = say("{latency} s after DataTime", latency=f"{latency:.0f}")
+        if latency > limits.latency_fail_s:
+            findings.fail(said, heard.where("DataTime"))
+        elif latency < -limits.future_s:
+            findings.fail(say("DataTime {ahead} s in the future", ahead=f"{-latency:.0f}"), heard.where("DataTime"))
+        elif latency > limits.latency_warn_s:
+            findings.warn(said, heard.where("DataTime"))
+    good = say("{count} frames, the slowest after {worst} s", count=findings.looked_at, worst=f"{worst:.1f}")
+    return findings.outcome(say("at the platform within {limit} s", limit=limits.latency_fail_s), good)

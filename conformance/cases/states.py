@@ -1,0 +1,191 @@
+"""State changes and alarms: REQ-A-03, -04, -05."""
+
+from __future__ import annotations
+
+from ..case import Findings, case
+from ..evidence import ACT_STATES, STATES, ActRecord, Evidence, Heard
+from ..verdicts import Outcome, Ref, Said, inconclusive, say
+
+
+def _acts(e: Evidence, *names: str) -> list[ActRecord]:
+    return [a for a in e.acts if a.act in names and a.done and a.step not in ("outage", "reboot")]
+
+
+def _shown(e: Evidence, act: ActRecord, *, until: float) -> Heard | None:
+    """Return the first frame after an act that shows the state the act made, records and reports included."""
+    code, value = ACT_STATES[act.act]
+    return next((h for h in e.door_data if act.begin <= h.t <= until and h.codes.get(code) == value), None)
+
+
+def _until(e: Evidence, act: ActRecord) -> float:
+    """Return when the report of an act must be there: in time, and before the state changed again."""
+    following = min((a.begin for a in e.acts if a.begin > act.begin and a.act in ACT_STATES), default=float("inf"))
+    return min(act.end + e.limits.event_s, following)
+
+
+@case(
+    "access/state/change-reported",
+    uses=("openings",),
+    killed_by=("inverted-door", "constant-door", "never-closed"),
+    limits=("event_s",),
+)
+def both_changes_reported(e: Evidence) -> Outcome:
+    findings = Findings()
+    refs: list[Ref] = []
+    for act in _acts(e, "open", "close"):
+        findings.looked()
+        heard = _shown(e, act, until=_until(e, act))
+        if heard is None:
+            what = say("opening not reported") if act.act == "open" else say("closing not reported")
+            findings.fail(what, hint=_door_mistake(e))
+        else:
+            refs.extend(heard.where("i32001"))
+    expected = say("i32001=1 when the door opens and 0 when it closes, within {limit} s each", limit=e.limits.event_s)
+    return findings.outcome(expected, say("{count} changes", count=findings.looked_at), tuple(refs[:8]))
+
+
+def _door_mistake(e: Evidence) -> Said | None:
+    values = {h.codes["i32001"] for h in e.door_data if "i32001" in h.codes}
+    if len(values) == 1:
+        return say("i32001 is {value} in every frame", value=next(iter(values)))
+    before = [h for h in e.states if e.acts and h.t < e.acts[0].begin and "i32001" in h.codes]
+    if before and before[0].codes["i32001"] == "1":
+        return say("1 before the door was opened: open and closed may be exchanged")
+    return None
+
+
+@case(
+    "access/state/change-by-itself",
+    uses=("openings",),
+    needs=("access/state/change-reported",),
+    killed_by=("no-change-report",),
+)
+def change_needs_no_record(e: Evidence) -> Outcome:
+    findings = Findings()
+    for act in _acts(e, "close"):
+        findings.looked()
+        heard = _shown(e, act, until=_until(e, act))
+        if heard is not None and heard in e.periodic:
+            findings.fail(say("closing shown by the timed report only"), heard.where("i32001"))
+    return findings.outcome(say("a change is reported when it happens"), say("{count} changes", count=findings.looked_at))
+
+
+def _alarm(e: Evidence, act: str, title: Said) -> Outcome:
+    limits = e.limits
+    code, value = ACT_STATES[act]
+    expected = say("{code}={value} within {limit} s", code=code, value=value, limit=limits.event_s)
+    findings = Findings()
+    refs: tuple[Ref, ...] = ()
+    actual = title
+    for done in _acts(e, act):
+        findings.looked()
+        heard = _shown(e, done, until=_until(e, done))
+        if heard is None:
+            findings.fail(say("not reported"), hint=_other_value(e, done, code))
+            continue
+        refs = heard.where(code)
+        delay = max(0.0, heard.t - done.end)
+        actual = say("after {delay} s", delay=f"{delay:.1f}")
+        if delay > limits.event_target_s:
+            findings.warn(actual, refs)
+    return findings.outcome(expected, actual, refs)
+
+
+def _other_value(e: Evidence, act: ActRecord, code: str) -> Said | None:
+    told = {h.codes[code] for h in e.door_data if code in h.codes and act.begin <= h.t <= _until(e, act)}
+    odd = sorted(told - {"0", "1"})
+    return say("{code} was {value}", code=code, value=", ".join(odd)) if odd else None
+
+
+@case(
+    "access/alarm/dismantle",
+    uses=("dismantle",),
+    killed_by=("no-dismantle-alarm",),
+    limits=("event_s", "event_target_s"),
+)
+def dismantling_is_reported(e: Evidence) -> Outcome:
+    return _alarm(e, "lift", say("reported"))
+
+
+@case(
+    "access/alarm/dismantle-end",
+    uses=("dismantle",),
+    needs=("access/alarm/dismantle",),
+    killed_by=("dismantle-not-restored",),
+    limits=("event_target_s",),
+)
+def end_of_dismantling_is_reported(e: Evidence) -> Outcome:
+    return _restored(e, "put-back")
+
+
+def _restored(e: Evidence, act: str) -> Outcome:
+    code, value = ACT_STATES[act]
+    findings = Findings()
+    refs: tuple[Ref, ...] = ()
+    for done in _acts(e, act):
+        findings.looked()
+        limit = min(_until(e, done), done.end + e.limits.event_target_s)
+        heard = _shown(e, done, until=limit)
+        if heard is None:
+            findings.warn(say("the end was not reported when it came"))
+        else:
+            refs = heard.where(code)
+    expected = say("{code}={value} when it is over", code=code, value=value)
+    return findings.outcome(expected, say("reported"), refs)
+
+
+@case(
+    "access/alarm/dismantle-in-report",
+    uses=("dismantle",),
+    needs=("access/alarm/dismantle",),
+    killed_by=("report-forgets-alarm",),
+)
+def report_repeats_the_alarm(e: Evidence) -> Outcome:
+    expected = say("i32002=1 in the timed report while the reader is off")
+    lifted = next((a for a in _acts(e, "lift")), None)
+    back = next((a for a in _acts(e, "put-back")), None)
+    if lifted is None or back is None:
+        return inconclusive(expected, say("the reader was not lifted and put back"))
+    findings = Findings()
+    refs: tuple[Ref, ...] = ()
+    for heard in e.periodic:
+        if lifted.end < heard.t <= back.begin and "i32002" in heard.codes:
+            findings.looked()
+            refs = heard.where("i32002")
+            if heard.codes["i32002"] == "0":
+                findings.fail(say("the timed report says i32002=0"), refs)
+    return findings.outcome(expected, say("{count} reports", count=findings.looked_at), refs)
+
+
+@case(
+    "access/alarm/fault",
+    uses=("defect",),
+    killed_by=("no-fault-alarm", "lockout-unreported"),
+    limits=("event_s", "event_target_s"),
+)
+def fault_is_reported(e: Evidence) -> Outcome:
+    return _alarm(e, "unplug", say("reported"))
+
+
+@case(
+    "access/alarm/fault-end",
+    uses=("defect",),
+    needs=("access/alarm/fault",),
+    killed_by=("fault-not-restored",),
+    limits=("event_target_s",),
+)
+def end_of_fault_is_reported(e: Evidence) -> Outcome:
+    return _restored(e, "plug-in")
+
+
+@case("access/report/complete", killed_by=("incomplete-report",))
+def report_has_all_three(e: Evidence) -> Outcome:
+    findings = Findings()
+    for heard in e.periodic:
+        findings.looked()
+        missing = [code for code in STATES if code not in heard.codes]
+        if missing:
+            findings.fail(say("{codes} missing", codes=", ".join(missing)), heard.refs)
+    return findings.outcome(
+        say("i32001, i32002 and i32003 in each timed report"), say("{count} reports", count=findings.looked_at)
+    )

@@ -1,0 +1,101 @@
+"""A simulated door against the suite, in one process on one virtual clock; the suite's own proving ground."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from typing import Final
+
+from simulator.clock import EPOCH, run_virtual
+from simulator.door import DoorController, DoorSettings
+from simulator.faults import behaviour_with
+from simulator.station import Station
+from simulator.transport import LoopbackNetwork, MemoryNetwork
+from simulator.world import Method
+
+from .bench import Bench, Progress
+from .operator import Act
+from .plan import Plan
+from .profile import Limits, Profile, shipped
+from .transcript import Transcript
+
+__all__ = ["demo_profile", "rehearse"]
+
+#: Identity of the simulated door; made up.
+MN: Final = "64010000ACCE550000000001"
+PW: Final = "123456"
+#: Who opens the door: enrolment numbers.
+PEOPLE: Final = {"A": "NX000012", "B": "NX000034", "": ""}
+#: Virtual time costs nothing, so a whole day of reports is observed.
+OBSERVE_S: Final = 87_000.0
+
+
+class SimulatedOperator:
+    """Does at the simulated door what a person is asked to do."""
+
+    def __init__(self, station: Station) -> None:
+        self._station = station
+
+    async def perform(self, act: Act) -> str:
+        door = self._station.door
+        acts = {
+            "close": door.close,
+            "lift": lambda now: door.dismantle(True, now),
+            "put-back": lambda now: door.dismantle(False, now),
+            "unplug": lambda now: door.break_down(True, now),
+            "plug-in": lambda now: door.break_down(False, now),
+        }
+        if act.act == "power-cycle":
+            await self._station.power_cycle()
+        elif act.act == "open":
+            self._station.act(lambda now: door.open(Method(act.method), PEOPLE[act.person], now))
+        else:
+            self._station.act(acts[act.act])
+        return "done"
+
+
+def demo_profile() -> Profile:
+    """Return the profile of the simulated door: the shipped one, its PW declared, a day of observation."""
+    profile = shipped("nx-door")
+    limits = Limits({**profile.limits, "observe_s": replace(profile.limits["observe_s"], value=OBSERVE_S)})
+    return replace(profile, device={**profile.device, "pw": PW}, limits=limits)
+
+
+def rehearse(
+    plan: Plan,
+    profile: Profile,
+    faults: Sequence[str] = (),
+    *,
+    sockets: bool,
+    on_progress: Progress | None = None,
+) -> Transcript:
+    """Run the plan against the simulated door on virtual time and return the transcript.
+
+    Args:
+        faults: Names of the faults to build into the door.
+        sockets: Over real loopback TCP; else over memory.
+        on_progress: Called with what is awaited.
+    """
+    behaviour = behaviour_with(faults)
+    transport = "tcp" if sockets else "memory"
+    transcript = Transcript(epoch=EPOCH, clock="virtual")
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        door = DoorController(DoorSettings(mn=MN, pw=PW), behaviour, loop.time(), EPOCH)
+        station = Station(door, "127.0.0.1", 0)
+        bench = Bench(profile, transcript, SimulatedOperator(station), transport=transport, on_progress=on_progress)
+        await bench.listen("127.0.0.1", 0)
+        station.port = bench.port
+        life = asyncio.create_task(station.run())
+        try:
+            await bench.run(plan.steps)
+        finally:
+            life.cancel()
+            with suppress(asyncio.CancelledError):
+                await life
+
+    run_virtual(run, LoopbackNetwork() if sockets else MemoryNetwork())
+    return transcript

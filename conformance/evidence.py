@@ -1,0 +1,464 @@
+"""The transcript as judgements see it: frames with their arrival and bytes, acts with their windows.
+
+Bytes are the truth: everything here is decoded again from the transcript's entries, by the same
+:class:`LinkReader` that the live bench listens with, so that a verdict can be recomputed from the record alone.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any, Final
+
+from hj212 import Frame, Framer, Message, Noise
+from hj212.codes import Reply
+from hj212.framing import MAX_FRAME_BYTES
+from hj212.times import parse_time
+
+from .profile import Profile
+from .transcript import Entry, Transcript
+from .verdicts import Ref
+
+__all__ = ["STATES", "ActRecord", "Evidence", "Heard", "LinkReader", "Opening", "StepRecord", "Stray"]
+
+#: The three states of table 2-1.
+STATES: Final = ("i32001", "i32002", "i32003")
+#: The three parts of an opening.
+OPENING_PARTS: Final = ("i32004", "i32005", "i32006")
+
+_REPLIES = frozenset(str(int(reply)) for reply in Reply)
+_CODE = re.compile(r"(i[0-9A-Za-z]{5})-(info|rtd)\Z", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """Bytes of a link that belong to no frame."""
+
+    link: int
+    t: float
+    raw: bytes = field(repr=False)
+    refs: tuple[Ref, ...]
+
+
+class Heard:
+    """One frame that arrived.
+
+    Attributes:
+        link: Number of the connection.
+        t: Arrival of its last byte, on the suite's monotonic clock.
+        frame: The frame as read, intact or damaged.
+        message: Its data segment, as far as it can be read.
+        refs: Where its bytes stand in the transcript.
+        truncated: The link ended inside it.
+    """
+
+    __slots__ = ("_codes", "frame", "link", "message", "refs", "t", "truncated")
+
+    def __init__(self, link: int, t: float, frame: Frame, refs: tuple[Ref, ...], truncated: bool) -> None:
+        self.link = link
+        self.t = t
+        self.frame = frame
+        self.message = Message.from_bytes(frame.segment)
+        self.refs = refs
+        self.truncated = truncated
+        self._codes: dict[str, str] | None = None
+
+    def __repr__(self) -> str:
+        return f"<Heard CN={self.message.cn} at {self.t:.3f}>"
+
+    @property
+    def understood(self) -> bool:
+        """Whether it says who speaks and what: enough to answer it, whatever else is wrong."""
+        return bool(self.message.mn and self.message.cn and self.message.qn)
+
+    @property
+    def is_reply(self) -> bool:
+        """Whether it answers something of ours (9011 to 9014)."""
+        return self.message.cn in _REPLIES
+
+    @property
+    def codes(self) -> dict[str, str]:
+        """The i-codes it carries, in either wire form: ``{"i32001": "1"}``; the first value of each."""
+        if self._codes is None:
+            self._codes = {}
+            for key, value in self.message.parameters():
+                match = _CODE.match(key)
+                if match:
+                    self._codes.setdefault(match.group(1), value)
+        return self._codes
+
+    @property
+    def data_time_text(self) -> str:
+        """DataTime as sent, in whatever letter case its name is; empty when absent."""
+        return next((value for key, value in self.message.parameters() if key.lower() == "datatime"), "")
+
+    @property
+    def data_time(self) -> float | None:
+        """DataTime in POSIX seconds, read tolerantly; ``None`` where it is no time."""
+        return _posix(self.data_time_text[:14])
+
+    def where(self, text: bytes | str = b"") -> tuple[Ref, ...]:
+        """Return the entries of this frame, narrowed to the first place where ``text`` stands."""
+        wanted = text.encode("utf-8", "surrogateescape") if isinstance(text, str) else text
+        at = self.frame.raw.find(wanted) if wanted else -1
+        return self.span(at, at + len(wanted)) if at >= 0 else self.refs
+
+    def span(self, start: int, end: int) -> tuple[Ref, ...]:
+        """Return where the frame's bytes ``start`` to ``end`` stand in the transcript."""
+        found = []
+        at = 0
+        for ref in self.refs:
+            assert ref.end is not None
+            size = ref.end - ref.start
+            low, high = max(start, at), min(end, at + size)
+            if low < high:
+                found.append(Ref(ref.seq, ref.start + low - at, ref.start + high - at))
+            at += size
+        return tuple(found)
+
+
+class LinkReader:
+    """Turns one connection's bytes into frames and strays, each with its place in the transcript.
+
+    Args:
+        link: Number of the connection.
+        stall_s: Silence after which an unfinished frame is taken for what it is.
+    """
+
+    __slots__ = ("_framer", "_last", "_pieces", "_position", "link", "stall_s")
+
+    def __init__(self, link: int, stall_s: float) -> None:
+        self.link = link
+        self.stall_s = stall_s
+        self._framer = Framer()
+        self._last = 0.0
+        self._position = 0
+        self._pieces: list[tuple[int, int, int]] = []  # stream position, entry, size
+
+    def feed(self, seq: int, data: bytes, t: float) -> list[Heard | Stray]:
+        """Take in the bytes of entry ``seq``."""
+        found = self.stalled(t)
+        self._pieces.append((self._position, seq, len(data)))
+        self._position += len(data)
+        self._last = t
+        found.extend(self._place(self._framer.feed(data), t, truncated=False))
+        return found
+
+    def stall_due(self) -> float | None:
+        """Return when the rest of an unfinished frame is no longer awaited."""
+        return self._last + self.stall_s if self._framer.pending else None
+
+    def stalled(self, now: float) -> list[Heard | Stray]:
+        """Return what an unfinished frame amounts to, if it has been silent long enough."""
+        due = self.stall_due()
+        if due is None or now < due:
+            return []
+        return list(self._place(self._framer.finish(), due, truncated=False))
+
+    def end(self, t: float) -> list[Heard | Stray]:
+        """Return what is left when the connection ends."""
+        found = self.stalled(t)
+        found.extend(self._place(self._framer.finish(), t, truncated=True))
+        return found
+
+    def _place(self, items: Iterable[Frame | Noise], t: float, truncated: bool) -> Iterator[Heard | Stray]:
+        for item in items:
+            refs = self._refs(item.offset, item.offset + len(item.raw))
+            if isinstance(item, Frame):
+                yield Heard(self.link, t, item, refs, truncated)
+            else:
+                yield Stray(self.link, t, item.raw, refs)
+        oldest = self._position - MAX_FRAME_BYTES - 64
+        while len(self._pieces) > 1 and self._pieces[1][0] <= oldest:
+            del self._pieces[0]
+
+    def _refs(self, start: int, end: int) -> tuple[Ref, ...]:
+        refs = []
+        for position, seq, size in self._pieces:
+            low, high = max(start, position), min(end, position + size)
+            if low < high:
+                refs.append(Ref(seq, low - position, high - position))
+        return tuple(refs)
+
+
+@dataclass(slots=True)
+class StepRecord:
+    """One step of the plan as it went."""
+
+    step: str
+    begin: float
+    end: float | None = None
+    result: str = ""  #: ``done``, ``timeout``, ``pending``, ``declined`` or ``aborted``; empty while it runs
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def done(self) -> bool:
+        return self.result == "done"
+
+
+@dataclass(slots=True)
+class ActRecord:
+    """One act of the operator: it happened between ``begin`` and ``end``."""
+
+    act: str  #: ``open``, ``close``, ``lift``, ``put-back``, ``unplug``, ``plug-in``, ``power-cycle``
+    step: str
+    begin: float
+    end: float
+    answer: str  #: ``done``, ``not-fitted``, ``cannot`` or ``pending``
+    method: str = ""
+    person: str = ""  #: ``A`` or ``B``: who was asked to do it
+
+    @property
+    def done(self) -> bool:
+        return self.answer == "done"
+
+
+@dataclass(slots=True)
+class Opening:
+    """What the device said of one act of opening."""
+
+    act: ActRecord
+    records: list[Heard]  #: frames that carry a part of an opening, in order of arrival
+
+    def values(self, code: str) -> list[str]:
+        """Return what the records say for ``code``, in order."""
+        return [heard.codes[code] for heard in self.records if code in heard.codes]
+
+
+class Evidence:
+    """Everything a judgement may look at."""
+
+    def __init__(self, transcript: Transcript, profile: Profile) -> None:
+        self.transcript = transcript
+        self.profile = profile
+        self.limits = profile.limits
+
+    # The wire
+
+    @cached_property
+    def _read(self) -> list[Heard | Stray]:
+        readers: dict[int, LinkReader] = {}
+        found: list[Heard | Stray] = []
+        now = 0.0
+        for entry in self.transcript:
+            now = entry.t_mono
+            if entry.kind == "bytes" and entry.direction == "in":
+                reader = readers.setdefault(entry.link, LinkReader(entry.link, self.limits.frame_stall_s))
+                found.extend(reader.feed(entry.seq, entry.data, now))
+            elif entry.kind == "close" and entry.link in readers:
+                found.extend(readers.pop(entry.link).end(now))
+        for reader in readers.values():
+            found.extend(reader.end(now))
+        return sorted(found, key=lambda item: item.t)
+
+    @cached_property
+    def strays(self) -> list[Stray]:
+        """Bytes outside any frame."""
+        return [item for item in self._read if isinstance(item, Stray)]
+
+    @cached_property
+    def heard(self) -> list[Heard]:
+        """Every frame of every device, by arrival."""
+        return [item for item in self._read if isinstance(item, Heard)]
+
+    @cached_property
+    def mn(self) -> str:
+        """The MN under test: the profile's, else the first that was seen; empty when none was."""
+        declared: str = self.profile.device.get("mn", "")
+        return declared or next((h.message.mn for h in self.heard if h.understood), "")
+
+    @cached_property
+    def frames(self) -> list[Heard]:
+        """The frames of the device under test, replies and damaged ones included, by arrival."""
+        return [h for h in self.heard if h.message.mn == self.mn and h.understood and not h.truncated]
+
+    @cached_property
+    def asked(self) -> dict[str, Entry]:
+        """Our requests, by QN."""
+        found = {}
+        for entry in self.transcript:
+            if entry.kind == "bytes" and entry.direction == "out" and "request" in entry.attachment:
+                found[str(entry.attachment["request"])] = entry
+        return found
+
+    @cached_property
+    def spontaneous(self) -> list[Heard]:
+        """What the device sent by itself: no replies, no data we asked for; repeats included."""
+        return [h for h in self.frames if not h.is_reply and h.message.qn not in self.asked]
+
+    @cached_property
+    def uploads(self) -> list[Heard]:
+        """What the device sent by itself, each message once: a resend repeats the whole segment."""
+        seen: set[bytes] = set()
+        found = []
+        for heard in self.spontaneous:
+            if heard.frame.segment not in seen:
+                seen.add(heard.frame.segment)
+                found.append(heard)
+        return found
+
+    @cached_property
+    def door_data(self) -> list[Heard]:
+        """Uploads that carry a state or a part of an opening."""
+        return [h for h in self.uploads if any(code in h.codes for code in (*STATES, *OPENING_PARTS))]
+
+    @cached_property
+    def records(self) -> list[Heard]:
+        """Uploads that carry a part of an opening."""
+        return [h for h in self.door_data if any(code in h.codes for code in OPENING_PARTS)]
+
+    @cached_property
+    def states(self) -> list[Heard]:
+        """Uploads that carry states only."""
+        return [h for h in self.door_data if not any(code in h.codes for code in OPENING_PARTS)]
+
+    # What was done
+
+    @cached_property
+    def steps(self) -> dict[str, StepRecord]:
+        """The steps as they went, by id."""
+        found: dict[str, StepRecord] = {}
+        for entry in self.transcript:
+            if entry.kind != "step":
+                continue
+            detail = dict(entry.attachment)
+            step, phase = detail.pop("step"), detail.pop("phase")
+            if phase == "begin":
+                found[step] = StepRecord(step, entry.t_mono, detail=detail)
+            elif step in found:
+                record = found[step]
+                record.end, record.result = entry.t_mono, detail.pop("result", "done")
+                record.detail.update(detail)
+        return found
+
+    @cached_property
+    def acts(self) -> list[ActRecord]:
+        """What the operator did, in order."""
+        found = []
+        open_act: Entry | None = None
+        for entry in self.transcript:
+            if entry.kind != "act":
+                continue
+            if entry.attachment["phase"] == "begin":
+                open_act = entry
+            elif open_act is not None:
+                known = open_act.attachment
+                found.append(
+                    ActRecord(
+                        known["act"], known["step"], open_act.t_mono, entry.t_mono, entry.attachment["answer"],
+                        known.get("method", ""), known.get("person", ""),
+                    )
+                )  # fmt: skip
+                open_act = None
+        return found
+
+    @cached_property
+    def openings(self) -> list[Opening]:
+        """Each act of opening with what the device said of it.
+
+        A record belongs to the last opening begun before it came; those of an outage come later, all together, and
+        are found by :meth:`backfilled`.
+        """
+        acts = [a for a in self.acts if a.act == "open" and a.done and a.step != "outage"]
+        by_act: dict[int, list[Heard]] = defaultdict(list)
+        outage = self.steps.get("outage")
+        for heard in self.records:
+            if outage and outage.begin <= heard.t < (outage.end or float("inf")):
+                continue
+            index = max((i for i, act in enumerate(acts) if act.begin <= heard.t), default=None)
+            if index is not None:
+                by_act[index].append(heard)
+        return [Opening(act, by_act[i]) for i, act in enumerate(acts)]
+
+    @cached_property
+    def backfilled(self) -> list[Heard]:
+        """Records that came after the link was restored, until the outage step ended."""
+        outage = self.steps.get("outage")
+        restored = outage.detail.get("restored") if outage else None
+        if outage is None or restored is None:
+            return []
+        return [h for h in self.records if restored <= h.t <= (outage.end or float("inf"))]
+
+    @cached_property
+    def disturbed_from(self) -> float:
+        """When the suite itself began to disturb the reports: withheld answers, outage, power cut."""
+        begins = [self.steps[s].begin for s in ("withhold", "outage", "reboot") if s in self.steps]
+        return min(begins, default=float("inf"))
+
+    @cached_property
+    def event_frames(self) -> dict[int, ActRecord]:
+        """State frames that tell of an act, by ``id(heard)``: for each act the first that shows its new value."""
+        found: dict[int, ActRecord] = {}
+        taken = [a for a in self.acts if a.done and a.act in ACT_STATES and a.step != "outage"]
+        for act in taken:
+            code, value = ACT_STATES[act.act]
+            following = min((a.begin for a in taken if a.begin > act.begin), default=float("inf"))
+            for heard in self.states:
+                inside = act.begin <= heard.t <= min(act.end + self.limits.event_target_s, following)
+                if inside and heard.codes.get(code) == value and id(heard) not in found:
+                    found[id(heard)] = act
+                    break
+        return found
+
+    @cached_property
+    def periodic(self) -> list[Heard]:
+        """The timed reports before the suite disturbed anything: state frames that no act explains.
+
+        Frames with two states or more where there are any: a lone state is a change that somebody else caused.
+        """
+        free = [h for h in self.states if h.t < self.disturbed_from and id(h) not in self.event_frames]
+        several = [h for h in free if sum(code in h.codes for code in STATES) > 1]
+        return several or free
+
+    @cached_property
+    def clock_offset(self) -> tuple[float, float] | None:
+        """Device clock minus suite clock in seconds, and its uncertainty; ``None`` when the device did not tell."""
+        for qn, entry in self.asked.items():
+            if entry.attachment["cn"] != "1011":
+                continue
+            for heard in self.frames:
+                if heard.message.qn == qn and heard.message.cn == "1011":
+                    shown = _posix(heard.message.parameter("SystemTime") or "")
+                    if shown is not None:
+                        middle = (entry.t_mono + heard.t) / 2 + self.transcript.epoch
+                        # Whole seconds are shown: the device's time lies half a second later on average.
+                        return shown + 0.5 - middle, 0.5 + (heard.t - entry.t_mono) / 2
+        return None
+
+    def suite_time(self, device_posix: float) -> float:
+        """Return a time of the device on the suite's wall clock, as far as the offset is known."""
+        return device_posix - (self.clock_offset[0] if self.clock_offset else 0.0)
+
+    def wall(self, t: float) -> float:
+        """Return POSIX seconds of an instant on the suite's monotonic clock."""
+        return self.transcript.epoch + t
+
+
+#: What an act does to the states: the code and its new value.
+ACT_STATES: Final = {
+    "open": ("i32001", "1"),
+    "close": ("i32001", "0"),
+    "lift": ("i32002", "1"),
+    "put-back": ("i32002", "0"),
+    "unplug": ("i32003", "1"),
+    "plug-in": ("i32003", "0"),
+}
+
+
+def _posix(text: str) -> float | None:
+    try:
+        return parse_time(text).timestamp()
+    except ValueError:
+        return None
+
+
+def parse_open_time(text: str) -> datetime | None:
+    """Return i32006 as a time, ``None`` where it is none."""
+    try:
+        return parse_time(text)
+    except ValueError:
+        return None

@@ -1,0 +1,86 @@
+"""Which cases a run judges, which steps that takes, and why the others are left out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from . import cases as _registered  # noqa: F401  # importing it registers the cases
+from .case import CASES, SPEAKS, Case
+from .profile import Profile
+from .steps import STEPS
+from .verdicts import Said
+
+__all__ = ["Plan", "UnknownSelectionError", "make_plan"]
+
+
+class UnknownSelectionError(ValueError):
+    """A word of the selection matches no case."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run does.
+
+    Attributes:
+        cases: The cases to judge, in report order, those the profile leaves out included.
+        steps: The steps to take, in order.
+        left_out: Why a case is not applicable, by its id.
+    """
+
+    cases: tuple[Case, ...]
+    steps: tuple[str, ...]
+    left_out: dict[str, Said]
+
+
+def tags(case: Case) -> set[str]:
+    """Return the tags of a case: ``auto`` or ``manual``, ``quick`` or ``long``."""
+    manual = any(STEPS[step].manual for step in case.uses)
+    long = any(step in LONG_STEPS for step in case.uses)
+    return {"manual" if manual else "auto", "long" if long else "quick"}
+
+
+#: Steps that take minutes to hours of real time.
+LONG_STEPS = frozenset({"observe", "withhold", "outage", "dismantle"})
+
+
+def make_plan(profile: Profile, select: Sequence[str] = (), exclude: Sequence[str] = ()) -> Plan:
+    """Return the plan for a profile and a selection.
+
+    Args:
+        select: Case ids, prefixes, globs or ``@tags``; none: everything.
+        exclude: The same, to leave out.
+
+    Raises:
+        UnknownSelectionError: If a word matches nothing.
+    """
+    chosen = [case for case in CASES.values() if not select or _matches(case, select)]
+    chosen = [case for case in chosen if not _matches(case, exclude)]
+    for word in (*select, *exclude):
+        if not any(_matches(case, (word,)) for case in CASES.values()):
+            raise UnknownSelectionError(word)
+    wanted = {case.id for case in chosen}
+    for case in chosen:
+        wanted |= _preconditions(case)
+    judged = tuple(case for case in CASES.values() if case.id in wanted)
+    left_out = {case.id: why for case in judged if (why := case.applies(profile))}
+    needed = {step for case in judged if case.id not in left_out for step in case.uses}
+    return Plan(judged, tuple(step for step in STEPS if step in needed), left_out)
+
+
+def _preconditions(case: Case) -> set[str]:
+    found: set[str] = {SPEAKS}
+    for need in case.needs:
+        found |= {need} | _preconditions(CASES[need])
+    return found
+
+
+def _matches(case: Case, words: Iterable[str]) -> bool:
+    for word in words:
+        if word.startswith("@"):
+            if word[1:] in tags(case):
+                return True
+        elif case.id == word or case.id.startswith(word.rstrip("/") + "/") or fnmatchcase(case.id, word):
+            return True
+    return False

@@ -1,0 +1,235 @@
+"""The declared profile: what is tested, by whom, where, and every tolerance with where it comes from (design of TOML).
+
+Unknown keys are errors with a suggestion; every limit carries its origin into the verdicts that rest on it.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from stationgate.exits import UsageFault, reason
+from stationgate.language import _, pick
+
+__all__ = ["Limit", "Limits", "Profile", "limit_table", "load", "shipped", "shipped_names"]
+
+_SECTIONS: dict[str, frozenset[str]] = {
+    "sample": frozenset(
+        {"client", "manufacturer", "model", "serial_number", "hardware_version", "firmware_version", "photo"}
+    ),
+    "test": frozenset({"place", "tester", "reviewer", "basis", "lang", "report_number"}),
+    "listen": frozenset({"host", "port", "advertised_host", "advertised_port"}),
+    "device": frozenset({"mn", "pw", "st", "dictionary", "edition"}),
+    "declare": frozenset({"methods", "exit_button", "log", "remote_opening"}),
+}
+_TOP = frozenset({"profile", "extends", *_SECTIONS, "limits"})
+#: What makes a report more than a trial run: all of these filled in.
+_REQUIRED_FOR_REPORT = {
+    "sample": ("client", "manufacturer", "model", "serial_number", "firmware_version"),
+    "test": ("place", "tester", "reviewer", "basis"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """One number that a verdict compares with.
+
+    Attributes:
+        name: Its key under ``[limits]``.
+        value: The number, or a word for limits that choose between rules.
+        unit: ``s``, ``bytes``, ... or empty.
+        origin: ``clause``, ``profile`` or ``suite``: a FAIL that rests on ``suite`` says so.
+        basis: Clause or requirement it serves.
+        zh: What it limits.
+        en: The same in English.
+    """
+
+    name: str
+    value: Any
+    unit: str
+    origin: str
+    basis: str
+    zh: str
+    en: str
+
+    def __str__(self) -> str:
+        shown = f"{self.value:g}" if isinstance(self.value, int | float) else str(self.value)
+        return f"{shown} {self.unit}".strip()
+
+
+class Limits(Mapping[str, Limit]):
+    """The limits of a profile, also as attributes: ``limits.event_s`` is the number itself."""
+
+    def __init__(self, rows: Mapping[str, Limit]) -> None:
+        self._rows = dict(rows)
+
+    def __getitem__(self, name: str) -> Limit:
+        return self._rows[name]
+
+    def __iter__(self) -> Any:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self._rows[name].value
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def from_suite(self, *names: str) -> tuple[str, ...]:
+        """Return those of ``names`` that neither a clause nor the profile set."""
+        return tuple(name for name in names if self._rows[name].origin == "suite")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A declared profile, complete: shipped defaults below what the file says."""
+
+    name: str
+    sample: dict[str, str] = field(default_factory=dict)
+    test: dict[str, str] = field(default_factory=dict)
+    listen: dict[str, Any] = field(default_factory=dict)
+    device: dict[str, str] = field(default_factory=dict, repr=False)
+    declare: dict[str, Any] = field(default_factory=dict)
+    limits: Limits = field(default_factory=lambda: Limits(limit_table()))
+
+    @property
+    def missing(self) -> list[str]:
+        """The entries without which a report is headed as a trial run, as ``section.key``."""
+        given = {"sample": self.sample, "test": self.test}
+        return [
+            f"{section}.{key}"
+            for section, keys in _REQUIRED_FOR_REPORT.items()
+            for key in keys
+            if not given[section].get(key)
+        ]
+
+
+@cache
+def limit_table() -> dict[str, Limit]:
+    """Return every limit with its default, from ``requirements/limits.toml``."""
+    text = resources.files(__package__).joinpath("requirements/limits.toml").read_text("utf-8")
+    return {
+        name: Limit(name, row["value"], row.get("unit", ""), row["origin"], row["basis"], row["zh"], row["en"])
+        for name, row in tomllib.loads(text).items()
+    }
+
+
+def shipped_names() -> list[str]:
+    """Return the names of the profiles that come with the suite."""
+    folder = resources.files(__package__).joinpath("profiles")
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def shipped(name: str) -> Profile:
+    """Return a profile that comes with the suite.
+
+    Raises:
+        UsageFault: If there is none of this name.
+    """
+    if name not in shipped_names():
+        raise _unknown(_("profile"), name, shipped_names())
+    text = resources.files(__package__).joinpath(f"profiles/{name}.toml").read_text("utf-8")
+    return _build(tomllib.loads(text), name)
+
+
+def load(source: str) -> Profile:
+    """Return the profile in a file, or the shipped one of that name.
+
+    Raises:
+        UsageFault: If the file cannot be read, is no TOML, or holds a key that does not exist.
+    """
+    path = Path(source)
+    if not path.exists() and path.suffix != ".toml":
+        return shipped(source)
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        raise UsageFault(
+            _("cannot read the profile {file}: {why}").format(file=source, why=reason(error)),
+            _("check the path, or name a shipped profile: {names}").format(names=", ".join(shipped_names())),
+        ) from error
+    except UnicodeDecodeError as error:
+        raise UsageFault(
+            _("{file} is not UTF-8 text (byte {at})").format(file=source, at=error.start),
+            _("save it as UTF-8 in the editor"),
+        ) from error
+    try:
+        return _build(tomllib.loads(text), path.stem)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageFault(_("{file} is no valid TOML: {why}").format(file=source, why=error)) from error
+
+
+def _build(data: dict[str, Any], name: str) -> Profile:
+    _check_keys(data, _TOP, "")
+    base = shipped(data["extends"]) if "extends" in data else Profile(name)
+    sections: dict[str, dict[str, Any]] = {}
+    for section, keys in _SECTIONS.items():
+        given = data.get(section, {})
+        _check_keys(given, keys, section)
+        sections[section] = {**getattr(base, section), **given}
+    _check_sections(sections)
+    limits = dict(base.limits)
+    own = data.get("limits", {})
+    _check_keys(own, frozenset(limits), "limits")
+    for key, value in own.items():
+        row = limits[key]
+        if isinstance(row.value, str) != isinstance(value, str) or isinstance(value, bool) or isinstance(value, list):
+            raise UsageFault(
+                _("[limits] {key} = {found!r}: expected a value like {default!r}").format(
+                    key=key, found=value, default=row.value
+                )
+            )
+        if not isinstance(value, str) and value < 0:
+            raise UsageFault(_("[limits] {key} = {found}: must not be negative").format(key=key, found=value))
+        if isinstance(value, str) and value not in ("WARN", "FAIL"):
+            raise UsageFault(_("[limits] {key} = {found!r}: expected WARN or FAIL").format(key=key, found=value))
+        origin = "profile" if value != limit_table()[key].value else row.origin
+        limits[key] = Limit(key, value, row.unit, origin, row.basis, row.zh, row.en)
+    return Profile(data.get("profile", name), **sections, limits=Limits(limits))
+
+
+def _check_sections(sections: dict[str, dict[str, Any]]) -> None:
+    port = sections["listen"].get("port", 0)
+    if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port <= 65535:
+        raise UsageFault(_("[listen] port = {found!r}: expected a number from 0 to 65535").format(found=port))
+    for section in ("sample", "test", "device"):
+        for key, value in sections[section].items():
+            if not isinstance(value, str):
+                raise UsageFault(
+                    _("[{section}] {key}: expected text in quotes, found {found}").format(
+                        section=section, key=key, found=type(value).__name__
+                    )
+                )
+
+
+def _check_keys(given: Any, known: frozenset[str], section: str) -> None:
+    if not isinstance(given, dict):
+        raise UsageFault(_("[{section}]: expected a table of keys").format(section=section))
+    for key in given:
+        if key not in known:
+            place = f"[{section}] " if section else ""
+            raise _unknown(place + _("key"), key, sorted(known))
+
+
+def _unknown(what: str, name: str, known: list[str]) -> UsageFault:
+    near = get_close_matches(name, known, n=1, cutoff=0.5)
+    hint = (
+        _("did you mean {name}?").format(name=near[0])
+        if near
+        else _("known are: {names}").format(names=", ".join(known))
+    )
+    return UsageFault(_("unknown {what}: {name}").format(what=what, name=name), hint)
+
+
+def limit_text(limit: Limit) -> str:
+    """Return what a limit limits, in the active language."""
+    return pick(limit.zh, limit.en)

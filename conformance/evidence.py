@@ -71,6 +71,11 @@ class Heard:
         return f"<Heard CN={self.message.cn} at {self.t:.3f}>"
 
     @property
+    def seq(self) -> int:
+        """Number of the transcript entry that completed it: what came first, where the clock cannot tell."""
+        return self.refs[-1].seq
+
+    @property
     def understood(self) -> bool:
         """Whether it says who speaks and what: enough to answer it, whatever else is wrong."""
         return bool(self.message.mn and self.message.cn and self.message.qn)
@@ -211,6 +216,7 @@ class ActRecord:
     answer: str  #: ``done``, ``not-fitted``, ``cannot`` or ``pending``
     method: str = ""
     person: str = ""  #: ``A`` or ``B``: who was asked to do it
+    seq: int = 0  #: number of the transcript entry that began it
 
     @property
     def done(self) -> bool:
@@ -350,7 +356,7 @@ class Evidence:
                 found.append(
                     ActRecord(
                         known["act"], known["step"], open_act.t_mono, entry.t_mono, entry.attachment["answer"],
-                        known.get("method", ""), known.get("person", ""),
+                        known.get("method", ""), known.get("person", ""), open_act.seq,
                     )
                 )  # fmt: skip
                 open_act = None
@@ -369,7 +375,7 @@ class Evidence:
         for heard in self.records:
             if outage and outage.begin <= heard.t < (outage.end or float("inf")):
                 continue
-            index = max((i for i, act in enumerate(acts) if act.begin <= heard.t), default=None)
+            index = max((i for i, act in enumerate(acts) if act.seq < heard.seq), default=None)
             if index is not None:
                 by_act[index].append(heard)
         return [Opening(act, by_act[i]) for i, act in enumerate(acts)]
@@ -396,9 +402,9 @@ class Evidence:
         taken = [a for a in self.acts if a.done and a.act in ACT_STATES and a.step != "outage"]
         for act in taken:
             code, value = ACT_STATES[act.act]
-            following = min((a.begin for a in taken if a.begin > act.begin), default=float("inf"))
+            following = min((a.seq for a in taken if a.seq > act.seq), default=len(self.transcript))
             for heard in self.states:
-                inside = act.begin <= heard.t <= min(act.end + self.limits.event_target_s, following)
+                inside = act.seq < heard.seq < following and heard.t <= act.end + self.limits.event_target_s
                 if inside and heard.codes.get(code) == value and id(heard) not in found:
                     found[id(heard)] = act
                     break

@@ -11,7 +11,19 @@ from enum import IntEnum, IntFlag
 from functools import cache
 from importlib import resources
 
-__all__ = ["CommandKind", "CommandRow", "ExeRtn", "FlagBits", "QnRtn", "Reply", "command_row", "commands"]
+__all__ = [
+    "CommandKind",
+    "CommandRow",
+    "ExeRtn",
+    "FieldRow",
+    "FlagBits",
+    "QnRtn",
+    "Reply",
+    "command_row",
+    "commands",
+    "data_flags",
+    "fields",
+]
 
 
 class FlagBits(IntFlag):
@@ -103,3 +115,36 @@ def commands() -> dict[tuple[str, bool], CommandRow]:
 def command_row(cn: str, upward: bool) -> CommandRow | None:
     """Return the row of a command in one direction, ``None`` for a command the table does not know."""
     return commands().get((cn, upward))
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRow:
+    """One name that a segment may use.
+
+    Attributes:
+        name: As written: ``"QN"``, ``"DataTime"``, or a suffix with its hyphen, ``"-Rtd"``.
+        place: ``"header"``, ``"parameter"`` or ``"suffix"``.
+        format: What a value must be: ``"time"``, ``"data-flag"``, or empty where the table does not say.
+        zh: 名称.
+        en: Its name in English.
+    """
+
+    name: str
+    place: str
+    format: str
+    zh: str
+    en: str
+
+
+@cache
+def fields() -> dict[str, FieldRow]:
+    """Return every row of ``tables/fields.csv`` by its name."""
+    table = resources.files(__package__).joinpath("tables/fields.csv").read_text("utf-8")
+    return {row["name"]: FieldRow(**row) for row in csv.DictReader(table.splitlines())}
+
+
+@cache
+def data_flags() -> dict[str, tuple[str, str]]:
+    """Return the data flags (数据标记) of measured values: letter -> Chinese and English meaning."""
+    table = resources.files(__package__).joinpath("tables/dataflags.csv").read_text("utf-8")
+    return {row["flag"]: (row["zh"], row["en"]) for row in csv.DictReader(table.splitlines())}

@@ -22,12 +22,13 @@ The caller's contract::
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import Enum, auto
 from typing import Final
 
 from .codes import CommandKind, ExeRtn, QnRtn, Reply, command_row
 from .editions import Rules
-from .errors import LimitError
+from .errors import LimitError, LocalProtocolError
 from .events import (
     AnswerUnexpected,
     Event,
@@ -171,10 +172,12 @@ class Connection:
         self._events.append(MessageReceived(message, frame, kind, repeated))
         if not self.automatic:
             return
-        if kind is CommandKind.NOTICE:
-            self._write(notice_answer(message, self.rules).encode(self.rules))
-        elif self.role is Role.PLATFORM and kind is not CommandKind.REQUEST and message.wants_answer:
-            self._write(acknowledgement(message, self.rules).encode(self.rules))
+        # The answer repeats the peer's fields. Where these leave no legal answer, none is given: the link survives.
+        with suppress(LocalProtocolError):
+            if kind is CommandKind.NOTICE:
+                self._write(notice_answer(message, self.rules).encode(self.rules))
+            elif self.role is Role.PLATFORM and kind is not CommandKind.REQUEST and message.wants_answer:
+                self._write(acknowledgement(message, self.rules).encode(self.rules))
 
     def _seen_before(self, segment: bytes) -> bool:
         recent = self._recent

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .codes import CommandKind
 from .framing import Frame
@@ -45,7 +45,7 @@ class FrameRejected:
 class NoiseReceived:
     """Bytes outside any frame were skipped, a heartbeat line for example."""
 
-    raw: bytes
+    raw: bytes = field(repr=False)  #: may be the rest of a frame, password included: not shown
 
 
 @dataclass(frozen=True, slots=True)

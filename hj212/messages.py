@@ -8,7 +8,7 @@ from .codes import ExeRtn, FlagBits, QnRtn, Reply
 from .editions import Edition, Rules, declared_edition
 from .errors import LocalProtocolError, MessageError
 from .framing import build_frame
-from .segment import Pair, Segment, format_segment, parse_segment
+from .segment import Pair, Segment, format_segment, hide_passwords, parse_segment
 
 __all__ = ["Message", "acknowledgement", "compose", "notice_answer", "request_answer", "request_result"]
 
@@ -35,7 +35,8 @@ class Message:
         return format_segment(self.segment)
 
     def __repr__(self) -> str:
-        return f"<Message CN={self.cn} MN={self.mn} QN={self.qn} Flag={self.segment.field('Flag')}>"
+        fields = f"CN={self.cn};MN={self.mn};QN={self.qn};Flag={self.segment.field('Flag')}"
+        return f"<Message {hide_passwords(fields)}>"
 
     @property
     def qn(self) -> str:

@@ -12,7 +12,9 @@ become lone surrogates (``surrogateescape``) and turn back into the same bytes.
 
 from __future__ import annotations
 
-__all__ = ["Pair", "Segment", "format_segment", "parse_segment"]
+import re
+
+__all__ = ["Pair", "Segment", "format_segment", "hide_passwords", "parse_segment", "password_spans"]
 
 #: ``[key, value]`` as sent; ``[text]`` alone where the ``=`` is missing.
 Pair = list[str]
@@ -20,6 +22,9 @@ Pair = list[str]
 _OPEN = "CP=&&"
 _CLOSE = "&&"
 _LOG = "//"
+
+# Also where the `=` or the separator before the name is damaged: too much hidden is better than a password shown.
+_PASSWORD = re.compile(r"(PW\s*=\s*|(?<![^;,&])\s*PW)[^;,&]+", re.IGNORECASE)
 
 
 class Segment:
@@ -60,8 +65,8 @@ class Segment:
     __hash__ = None  # type: ignore[assignment]  # a Segment is mutable
 
     def __repr__(self) -> str:
-        shown = ";".join(f"{pair[0]}=***" if pair[0].strip() == "PW" else "=".join(pair) for pair in self.header)
-        return f"<Segment {shown!r}, {len(self.items)} items>"
+        header = hide_passwords(";".join("=".join(pair) for pair in self.header))
+        return f"<Segment {header!r}, {len(self.items)} items>"
 
 
 def parse_segment(data: bytes) -> Segment:
@@ -92,6 +97,20 @@ def parse_segment(data: bytes) -> Segment:
     else:
         items = []
     return Segment(header, items, opening, closing, trailer)
+
+
+def hide_passwords(text: str) -> str:
+    """Return text of a segment, whole or damaged, with the value of every ``PW`` and ``NewPW`` as ``***``.
+
+    >>> hide_passwords("CN=1072PW=123456;MN=1;CP=&&NewPW=654321&&")
+    'CN=1072PW=***;MN=1;CP=&&NewPW=***&&'
+    """
+    return _PASSWORD.sub(r"\1***", text)
+
+
+def password_spans(data: bytes) -> list[tuple[int, int]]:
+    """Return where in the bytes of a frame or segment the values of ``PW`` and ``NewPW`` stand, as ``(start, end)``."""
+    return [(match.end(1), match.end()) for match in _PASSWORD.finditer(data.decode("latin-1"))]
 
 
 def format_segment(segment: Segment) -> bytes:

@@ -71,6 +71,7 @@ class Behaviour:
 
     # protocol
     shape: list[Callable[[Message, str], Message]] = field(default_factory=list)  #: edits of every message, in order
+    mn: Callable[[str], str] = lambda mn: mn  #: the MN it believes to have
     qn: Callable[[DoorController, int], str] = _qn  #: device milliseconds -> QN
     transmit: Callable[[Upload, DoorController, float], Message] = _as_it_is  #: last look before an upload goes out
     recount: int | None = None  #: resends, where not ReCount

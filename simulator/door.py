@@ -118,9 +118,15 @@ class DoorController:
         self._report_index = 0
         self._last_qn_ms = -1
         self._locked_up = False
+        self._tell_restart(now)
 
     def __repr__(self) -> str:
         return f"<DoorController MN={self.settings.mn} queued={len(self.queue)}>"
+
+    @property
+    def mn(self) -> str:
+        """The MN it goes by."""
+        return self.behaviour.mn(self.settings.mn)
 
     # Time
 
@@ -233,10 +239,13 @@ class DoorController:
         self._later.clear()
         self._booted_at = now
         self._next_report = now
-        restart = format_time(self.device_time(now))
-        self._put("restart", now, [[["DataTime", restart]], [["RestartTime", restart]]], cn="2081")
+        self._tell_restart(now)
 
     # What the platform must learn
+
+    def _tell_restart(self, now: float) -> None:
+        restart = format_time(self.device_time(now))
+        self._put("restart", now, [[["DataTime", restart]], [["RestartTime", restart]]], cn="2081")
 
     def _report(self, due: float) -> None:
         behaviour = self.behaviour
@@ -297,7 +306,7 @@ class DoorController:
             st=settings.st,
             cn=cn,
             pw=settings.pw,
-            mn=settings.mn,
+            mn=self.mn,
             items=items,
             answer=self.behaviour.wants_answer,
         )
@@ -384,7 +393,7 @@ class DoorController:
                 st=self.settings.st,
                 cn=request.cn,
                 pw=self.settings.pw,
-                mn=self.settings.mn,
+                mn=self.mn,
                 items=data,
             )
             self._reply(connection, answer)
@@ -392,7 +401,7 @@ class DoorController:
             self._reply(connection, request_result(request, rules, result))
 
     def _refusal(self, request: Message) -> QnRtn | None:
-        if request.mn != self.settings.mn:
+        if request.mn != self.mn:
             return QnRtn.MN_WRONG
         if request.pw != self.settings.pw:
             return QnRtn.PW_WRONG

@@ -210,7 +210,7 @@ def _reused_qn(b: Behaviour) -> None:
 
 @_fault("mn-14-chars", "protocol", "FAIL", "uses an MN of 14 characters as in 2005", "MN 只有 14 位（2005 版习惯）")
 def _mn_14_chars(b: Behaviour) -> None:
-    b.shape.append(_edit(lambda m: copy_message(m, MN=m.mn[:14])))
+    b.mn = lambda mn: mn[:14]
 
 
 @_fault("wrong-password", "protocol", "FAIL", "uses another PW than configured", "PW 与平台配置不一致")

@@ -71,8 +71,8 @@ class MemoryNetwork:
         client.peer, server.peer = server, client
         client.protocol, server.protocol = factory(), accept()
         loop = asyncio.get_running_loop()
+        loop.call_soon(server.protocol.connection_made, server)  # ahead of the first bytes the client writes
         client.protocol.connection_made(client)
-        loop.call_soon(server.protocol.connection_made, server)
         return client, client.protocol
 
 

@@ -57,7 +57,7 @@ def qn_is_a_time(e: Evidence) -> Outcome:
     return findings.outcome(say("QN of 17 digits YYYYMMDDhhmmsszzz, a time of the calendar"), _frames_ok(findings))
 
 
-@case("access/header/qn-unique", killed_by=("reused-qn",))
+@case("access/header/qn-unique", killed_by=("reused-qn", "qn-14-digits"))
 def qn_is_unique(e: Evidence) -> Outcome:
     findings = Findings()
     first: dict[str, bytes] = {}

@@ -71,7 +71,7 @@ def answers_are_not_answered(e: Evidence) -> Outcome:
 @case(
     "access/link/repeats-unanswered",
     uses=("withhold",),
-    killed_by=("no-resend", "endless-resend", "hasty-resend", "resend-with-new-qn"),
+    killed_by=("no-resend", "endless-resend", "hasty-resend", "resend-with-new-qn", "no-answer-wanted"),
     limits=("response_s", "resend_count", "resend_spacing_s", "resend_severity"),
 )
 def repeats_unanswered(e: Evidence) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import pairwise
+from statistics import median
 
 from ..case import Findings, case
 from ..evidence import ACT_STATES, Evidence, Heard
@@ -18,10 +19,14 @@ def _intervals(e: Evidence) -> list[tuple[Heard, Heard]]:
 
 
 def _restarted(e: Evidence, before: Heard, after: Heard) -> bool:
-    """Whether an act between two reports started the interval over: the second is one interval after the act."""
+    """Whether an act between two reports started the interval over.
+
+    The second report then comes one interval after the act, and not as long after the first as reports usually do.
+    """
     limits = e.limits
     span = after.t - before.t
-    if abs(span - limits.report_interval_s) <= limits.step_warn_s:
+    usual = median(b.t - a.t for a, b in _intervals(e))
+    if any(abs(span - interval) <= limits.step_pass_s for interval in (limits.report_interval_s, usual)):
         return False
     inside = [a.end for a in e.acts if a.done and a.act in ACT_STATES and before.t < a.end < after.t]
     return any(abs(after.t - end - limits.report_interval_s) <= limits.step_pass_s for end in inside)

@@ -11,22 +11,20 @@ def _acts(e: Evidence, *names: str) -> list[ActRecord]:
     return [a for a in e.acts if a.act in names and a.done and a.step not in ("outage", "reboot")]
 
 
-def _shown(e: Evidence, act: ActRecord, *, until: float) -> Heard | None:
-    """Return the first frame after an act that shows the state the act made, records and reports included."""
+def _shown(e: Evidence, act: ActRecord, within_s: float) -> Heard | None:
+    """Return the first frame that shows the state an act made: in time, and before the state was changed again."""
     code, value = ACT_STATES[act.act]
-    return next((h for h in e.door_data if act.begin <= h.t <= until and h.codes.get(code) == value), None)
-
-
-def _until(e: Evidence, act: ActRecord) -> float:
-    """Return when the report of an act must be there: in time, and before the state changed again."""
-    following = min((a.begin for a in e.acts if a.begin > act.begin and a.act in ACT_STATES), default=float("inf"))
-    return min(act.end + e.limits.event_s, following)
+    following = min((a.seq for a in e.acts if a.seq > act.seq and a.act in ACT_STATES), default=len(e.transcript))
+    for heard in e.door_data:
+        if act.seq < heard.seq < following and heard.t <= act.end + within_s and heard.codes.get(code) == value:
+            return heard
+    return None
 
 
 @case(
     "access/state/change-reported",
     uses=("openings",),
-    killed_by=("inverted-door", "constant-door", "never-closed"),
+    killed_by=("inverted-door", "constant-door", "never-closed", "no-change-report"),
     limits=("event_s",),
 )
 def both_changes_reported(e: Evidence) -> Outcome:
@@ -34,7 +32,7 @@ def both_changes_reported(e: Evidence) -> Outcome:
     refs: list[Ref] = []
     for act in _acts(e, "open", "close"):
         findings.looked()
-        heard = _shown(e, act, until=_until(e, act))
+        heard = _shown(e, act, e.limits.event_s)
         if heard is None:
             what = say("opening not reported") if act.act == "open" else say("closing not reported")
             findings.fail(what, hint=_door_mistake(e))
@@ -48,26 +46,10 @@ def _door_mistake(e: Evidence) -> Said | None:
     values = {h.codes["i32001"] for h in e.door_data if "i32001" in h.codes}
     if len(values) == 1:
         return say("i32001 is {value} in every frame", value=next(iter(values)))
-    before = [h for h in e.states if e.acts and h.t < e.acts[0].begin and "i32001" in h.codes]
+    before = [h for h in e.states if e.acts and h.seq < e.acts[0].seq and "i32001" in h.codes]
     if before and before[0].codes["i32001"] == "1":
         return say("1 before the door was opened: open and closed may be exchanged")
     return None
-
-
-@case(
-    "access/state/change-by-itself",
-    uses=("openings",),
-    needs=("access/state/change-reported",),
-    killed_by=("no-change-report",),
-)
-def change_needs_no_record(e: Evidence) -> Outcome:
-    findings = Findings()
-    for act in _acts(e, "close"):
-        findings.looked()
-        heard = _shown(e, act, until=_until(e, act))
-        if heard is not None and heard in e.periodic:
-            findings.fail(say("closing shown by the timed report only"), heard.where("i32001"))
-    return findings.outcome(say("a change is reported when it happens"), say("{count} changes", count=findings.looked_at))
 
 
 def _alarm(e: Evidence, act: str, title: Said) -> Outcome:
@@ -79,7 +61,7 @@ def _alarm(e: Evidence, act: str, title: Said) -> Outcome:
     actual = title
     for done in _acts(e, act):
         findings.looked()
-        heard = _shown(e, done, until=_until(e, done))
+        heard = _shown(e, done, limits.event_s)
         if heard is None:
             findings.fail(say("not reported"), hint=_other_value(e, done, code))
             continue
@@ -92,7 +74,7 @@ def _alarm(e: Evidence, act: str, title: Said) -> Outcome:
 
 
 def _other_value(e: Evidence, act: ActRecord, code: str) -> Said | None:
-    told = {h.codes[code] for h in e.door_data if code in h.codes and act.begin <= h.t <= _until(e, act)}
+    told = {h.codes[code] for h in e.door_data if code in h.codes and h.seq > act.seq}
     odd = sorted(told - {"0", "1"})
     return say("{code} was {value}", code=code, value=", ".join(odd)) if odd else None
 
@@ -100,7 +82,7 @@ def _other_value(e: Evidence, act: ActRecord, code: str) -> Said | None:
 @case(
     "access/alarm/dismantle",
     uses=("dismantle",),
-    killed_by=("no-dismantle-alarm",),
+    killed_by=("no-dismantle-alarm", "dismantle-value-2"),
     limits=("event_s", "event_target_s"),
 )
 def dismantling_is_reported(e: Evidence) -> Outcome:
@@ -124,8 +106,7 @@ def _restored(e: Evidence, act: str) -> Outcome:
     refs: tuple[Ref, ...] = ()
     for done in _acts(e, act):
         findings.looked()
-        limit = min(_until(e, done), done.end + e.limits.event_target_s)
-        heard = _shown(e, done, until=limit)
+        heard = _shown(e, done, e.limits.event_target_s)
         if heard is None:
             findings.warn(say("the end was not reported when it came"))
         else:
@@ -149,7 +130,7 @@ def report_repeats_the_alarm(e: Evidence) -> Outcome:
     findings = Findings()
     refs: tuple[Ref, ...] = ()
     for heard in e.periodic:
-        if lifted.end < heard.t <= back.begin and "i32002" in heard.codes:
+        if lifted.seq < heard.seq < back.seq and "i32002" in heard.codes:
             findings.looked()
             refs = heard.where("i32002")
             if heard.codes["i32002"] == "0":
@@ -160,7 +141,7 @@ def report_repeats_the_alarm(e: Evidence) -> Outcome:
 @case(
     "access/alarm/fault",
     uses=("defect",),
-    killed_by=("no-fault-alarm", "lockout-unreported"),
+    killed_by=("no-fault-alarm", "fault-value-2", "lockout-unreported"),
     limits=("event_s", "event_target_s"),
 )
 def fault_is_reported(e: Evidence) -> Outcome:

@@ -147,12 +147,15 @@ def _text(row: Code, text: str) -> Parsed:
             problems.append(("delimiters", shown(text, row.personal), _expected(row)))
         if not inner:
             problems.append(("value-empty", "", _expected(row)))
-    found = shown(inner, row.personal)
+    # A text of the wrong shape may be anything, a badge code in the wrong place included.
+    misshapen = bool(row.format) and not re.fullmatch(row.format, inner, re.ASCII)
+    personal = row.personal or (misshapen and shown_if_short(inner) == MASK)
+    found = shown(inner, personal)
     if any("\udc80" <= char <= "\udcff" for char in inner):
         problems.append(("not-utf-8", found, "UTF-8"))
     elif not row.delimited and not inner.isascii():
         problems.append(("non-ascii", found, "ASCII"))
-    elif row.format and not re.fullmatch(row.format, inner, re.ASCII):
+    elif misshapen:
         problems.append(("value-format", found, row.format))
     if row.max_chars is not None and len(inner) > row.max_chars:
         problems.append(("value-too-long", str(len(inner)), f"<= {row.max_chars}"))
@@ -160,4 +163,4 @@ def _text(row: Code, text: str) -> Parsed:
         problems.append(("value-too-long", str(size), f"<= {row.max_bytes}"))
     if row.personal and _RESIDENT_ID.search(inner):
         problems.append(("personal-data", MASK, ""))
-    return Parsed(inner, row.personal, problems)
+    return Parsed(inner, personal, problems)

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 from stationgate.exits import ExitCode, worst
-from stationgate.language import gettext
+from stationgate.language import N_, gettext
 
 __all__ = ["CaseResult", "Outcome", "Ref", "Said", "Verdict", "exit_code", "failed", "inconclusive", "passed", "say"]
 
@@ -16,13 +16,13 @@ __all__ = ["CaseResult", "Outcome", "Ref", "Said", "Verdict", "exit_code", "fail
 class Verdict(StrEnum):
     """The seven verdicts; the value is what JSON shows, :attr:`word` what a person reads."""
 
-    PASS = "PASS"
-    WARN = "WARN"
-    FAIL = "FAIL"
-    INCONCLUSIVE = "INCONCLUSIVE"
-    NOT_APPLICABLE = "NOT_APPLICABLE"
-    PENDING = "PENDING"
-    ERROR = "ERROR"
+    PASS = N_("PASS")
+    WARN = N_("WARN")
+    FAIL = N_("FAIL")
+    INCONCLUSIVE = N_("INCONCLUSIVE")
+    NOT_APPLICABLE = N_("NOT_APPLICABLE")
+    PENDING = N_("PENDING")
+    ERROR = N_("ERROR")
 
     @property
     def word(self) -> str:

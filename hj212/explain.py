@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Final
 
 from .codes import FieldRow, FlagBits, Reply, commands, data_flags, fields
@@ -20,10 +22,10 @@ from .crc import POSSIBLE_VALUES, crc16, modbus_crc16, swap_bytes
 from .deviations import Deviation
 from .editions import RULES, Edition, Rules, declared_edition
 from .framing import Frame
-from .segment import Pair, hide_passwords, parse_segment, password_spans
+from .segment import hide_passwords, parse_segment, password_spans
 from .times import parse_qn, parse_time
 
-__all__ = ["MAX_LOG_BYTES", "MAX_SHOWN_CHARS", "examine", "point_out"]
+__all__ = ["MAX_LOG_BYTES", "MAX_SHOWN_CHARS", "examine", "point_out", "readable_segment"]
 
 #: What a deviation quotes of the frame; the place is given by offset and length anyway.
 MAX_SHOWN_CHARS: Final = 40
@@ -32,12 +34,13 @@ MAX_LOG_BYTES: Final = 890
 
 # Text between `##` and the first field: the length field, whatever became of it.
 _LENGTH_FIELD = re.compile(rb"##([^=;]{0,8}?)(?=(?:QN|ST|CN|PW|MN|Flag|CP) ?=)")
-_COMPLETE = re.compile(rb"&&[0-9A-Fa-f]{0,4}\Z")
+_COMPLETE = re.compile(rb"(?<!CP=)&&[0-9A-Fa-f]{0,4}\Z")
 _HEX = re.compile(rb"[0-9A-Fa-f]+\Z")
-_BLANK = re.compile(r"\s+")
-_KNOWN_FIELD = re.compile(r"[\s,]*\b(?:QN|ST|CN|PW|MN|Flag|PNUM|PNO)\s*=|(?:QN|ST|CN|PW|MN|Flag|PNUM|PNO)=", re.ASCII)
+# A header field inside the value of another: its separator is lost or wrong.
+_LOST_FIELD = re.compile(r"(?<![\s,])(?P<sign>[\s,]*)(?P<name>QN|ST|CN|PW|MN|Flag|PNUM|PNO)\s*=")
 _FULL_WIDTH = {"；": ";", "，": ",", "＝": "=", "＆": "&"}
 _FULL_WIDTH_SIGN = re.compile("[；，＝＆]")
+_FULL_WIDTH_BEFORE_KEY = re.compile("[；，](?=[0-9A-Za-z]+(?:-[0-9A-Za-z]+)?[=＝])")
 _ALPHANUMERIC = re.compile(r"[0-9A-Za-z]*\Z")
 _SYSTEM = re.compile(r"[0-9A-Z]{2}\Z")
 _COMMAND = re.compile(r"[0-9]{4}\Z")
@@ -61,6 +64,16 @@ def examine(frame: Frame, rules: Rules) -> list[Deviation]:
     return sorted(examination.found, key=lambda deviation: deviation.offset)
 
 
+def readable_segment(frame: Frame) -> bytes:
+    """Return the data segment as well as it can be made out.
+
+    It is :attr:`Frame.segment`, except behind a length field of another size than four characters, and in a frame
+    cut off, where nothing is a check value.
+    """
+    _, start, end, _ = _bounds(frame)
+    return frame.raw[start:end]
+
+
 def point_out(frame: Frame, deviation: Deviation, columns: int = 100) -> tuple[str, str]:
     """Return the stretch of a frame that a deviation is about and a line of ``^`` to print below it.
 
@@ -68,22 +81,17 @@ def point_out(frame: Frame, deviation: Deviation, columns: int = 100) -> tuple[s
     """
     cells = _cells(frame)
     starts = [offset for offset, _ in cells]
-    first = max((i for i, offset in enumerate(starts) if offset <= deviation.offset), default=0)
-    end = deviation.offset + deviation.length
-    last = max((i for i, offset in enumerate(starts) if offset < end), default=first)
     widths = [_width(text) for _, text in cells]
-    left = first
+    end = deviation.offset + max(deviation.length, 1)
+    first = len(cells) if deviation.offset >= len(frame.raw) else bisect_right(starts, deviation.offset) - 1
+    left = right = first
     while left > 0 and sum(widths[left - 1 : first]) <= columns // 3:
         left -= 1
-    right = left
     while right < len(cells) and sum(widths[left : right + 1]) <= columns:
         right += 1
-    if deviation.offset >= len(frame.raw):  # something is missing at the end
-        before, marked = sum(widths[left:right]), 1
-    else:
-        before, marked = sum(widths[left:first]), max(sum(widths[first : min(max(last, first) + 1, right)]), 1)
-    mark = "^" * (marked if deviation.length else 1)
-    return "".join(text for _, text in cells[left:right]), " " * before + mark
+    marked = sum(widths[first : min(bisect_left(starts, end), right)]) if deviation.length else 1
+    line = "".join(text for _, text in cells[left:right])
+    return line, " " * sum(widths[left:first]) + "^" * max(marked, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,8 +110,13 @@ class _Part:
         return self.text.partition("=")[2].strip()
 
     @property
-    def has_equals(self) -> bool:
-        return "=" in self.text
+    def key_offset(self) -> int:
+        name = self.text.partition("=")[0]
+        return self.offset + _size(name) - _size(name.lstrip())
+
+    @property
+    def key_size(self) -> int:
+        return _size(self.key)
 
     @property
     def size(self) -> int:
@@ -128,14 +141,11 @@ class _Examination:
         self.rules = rules
         self.found: list[Deviation] = []
         raw = self.raw = frame.raw
-        self.length_field, self.start = _find_start(frame)
+        self.length_field, self.start, self.crc_at, self.cut = _bounds(frame)
         self.tail_at = len(raw) - len(frame.tail)
-        self.crc_at = self.tail_at - len(frame.crc_text)
-        self.cut = self._is_cut()
-        if self.cut:
-            self.crc_at = self.tail_at
         self.segment = raw[self.start : self.crc_at]
         self.parsed = parse_segment(self.segment)
+        self.header_end = self.start + _size(";".join("=".join(pair) for pair in self.parsed.header))
         self.secret = password_spans(raw)
 
     def run(self) -> None:
@@ -147,12 +157,6 @@ class _Examination:
         self._examine_sizes()
         self._examine_area()
 
-    def _is_cut(self) -> bool:
-        declared = self.frame.declared
-        if declared is None or len(self.length_field) != 4 or self.frame.crc_ok:
-            return False
-        return declared > self.crc_at - self.start and not _COMPLETE.search(self.raw, self.start, self.tail_at)
-
     # Noting
 
     def _note(self, code: str, offset: int, length: int, found: str = "", expected: str = "") -> None:
@@ -160,6 +164,9 @@ class _Examination:
 
     def _note_part(self, code: str, part: _Part, found: str = "", expected: str = "") -> None:
         self._note(code, part.offset, part.size, found, expected)
+
+    def _note_key(self, code: str, part: _Part, found: str, expected: str = "") -> None:
+        self._note(code, part.key_offset, part.key_size, found, expected)
 
     def _note_value(self, code: str, part: _Part, found: str = "", expected: str = "") -> None:
         self._note(code, part.value_offset, part.value_size, found, expected)
@@ -252,24 +259,17 @@ class _Examination:
         try:
             self.segment.decode()
         except UnicodeDecodeError as error:
-            # The first wrong byte may lie inside a character: begin after the last ASCII sign before it.
-            start = error.start
-            while start and self.segment[start - 1] >= 0x80:
-                start -= 1
-            run = re.compile(rb"[^;,&=/\r\n]*").match(self.segment, start)
-            end = run.end() if run else error.end
-            last = max(i for i in range(start, max(end, error.start + 1)) if self.segment[i] >= 0x80) + 1
-            at = self.start + start
-            try:
-                self.segment.decode("gbk")
-            except UnicodeDecodeError:
-                self._note("text-not-utf8", at, last - start, self._hex(at, self.start + last))
-            else:
-                end = max(end, last)
-                self._note("text-gbk", at, end - start, self._wire(at, self.start + end, "gbk"))
-
-    def _hex(self, start: int, end: int) -> str:
-        return "***" if self._wire(start, end) == "***" else self.raw[start:end].hex(" ").upper()
+            start, end = _foreign_run(self.segment, error.start)
+        else:
+            return
+        at, size = self.start + start, end - start
+        try:
+            self.segment.decode("gbk")
+        except UnicodeDecodeError:
+            hidden = self._wire(at, at + size) == "***"
+            self._note("text-not-utf8", at, size, "***" if hidden else self.raw[at : at + size].hex(" ").upper())
+        else:
+            self._note("text-gbk", at, size, self._wire(at, at + size, "gbk"))
 
     def _examine_header(self) -> None:
         header = list(self._header_parts())
@@ -291,50 +291,49 @@ class _Examination:
         self._examine_reply(by_name)
 
     def _header_parts(self) -> Iterator[_Part]:
-        """Yield the header fields, also those whose separator is lost or wrong."""
+        """Yield the header fields, also those whose separator is lost or wrong; not the half of a frame cut off."""
         at = self.start
-        for pair in self.parsed.header:
-            text = "=".join(pair)
-            if self.parsed.opening == "" and text.lstrip().upper().startswith("CP"):
-                return  # what follows is the data area; `cp-missing` or `field-case` is noted there
-            yield from self._split_field(_Part(text, at))
+        opening = self.parsed.opening
+        texts = ["=".join(pair) for pair in self.parsed.header]
+        if self.cut and not opening:
+            texts = texts[:-1]
+        for n, text in enumerate(texts):
+            if text.strip():
+                if not opening and _is_cp(text):
+                    return  # what follows is the data area; _examine_area says what is wrong with CP
+                yield from self._split_field(_Part(text, at))
+            elif n < len(texts) - 1 or not text:
+                self._note("separator-extra", max(at - 1, self.start), 1, ";")
             at += _size(text) + 1
 
     def _split_field(self, part: _Part) -> Iterator[_Part]:
         text, at = part.text, part.offset
-        stray = len(text) - len(text.lstrip(", ")) if text.lstrip().startswith(",") else 0
-        if stray:
+        stray = len(text) - len(text.lstrip(", "))
+        if "," in text[:stray]:
             self._note("separator-extra", at, stray, text[:stray].strip())
             text, at = text[stray:], at + stray
-        while match := _KNOWN_FIELD.search(text, text.find("=") + 1 or len(text)):
-            cut = match.start()
-            sign = _BLANK.sub("", match.group()[: len(match.group()) - len(match.group().lstrip(", \t"))])
-            name = match.group().strip(", \t=")
-            place = at + _size(text[:cut])
-            if sign:
-                self._note("separator-wrong", place, _size(match.group()) - _size(name) - 1, sign, ";")
+        while match := _LOST_FIELD.search(text, text.find("=") + 1 or len(text)):
+            sign, name_at = match["sign"], at + _size(text[: match.start("name")])
+            if sign.strip():
+                self._note("separator-wrong", name_at - _size(sign), _size(sign), sign.strip(), ";")
             else:
-                self._note("separator-missing", place, 0, name, ";")
-            yield _Part(text[:cut], at)
-            rest = text[cut:].lstrip(", \t")
-            at, text = at + _size(text) - _size(rest), rest
+                self._note("separator-missing", name_at, 0, match["name"], ";")
+            yield _Part(text[: match.start()], at)
+            text, at = text[match.start("name") :], name_at
         yield _Part(text, at)
 
     def _field_name(self, part: _Part) -> str:
         """Return the field that a part is meant to be, empty for none of the edition's; note what is odd about it."""
-        self._examine_signs(part)
+        full_width = self._examine_signs(part)
         name = part.key
-        if not part.has_equals:
-            if not _FULL_WIDTH_SIGN.search(part.text) and self.parsed.header != [[""]]:
+        if "=" not in part.text:
+            if not full_width:
                 self._note_part("field-without-equals", part)
             return ""
         if name in self.rules.header_fields:
             return name
         likely = _same_but_case(name, self.rules.header_fields)
-        if likely:
-            self._note("field-case", part.offset, _size(part.text.partition("=")[0]), name, likely)
-        else:
-            self._note("field-unknown", part.offset, _size(part.text.partition("=")[0]), name)
+        self._note_key("field-case" if likely else "field-unknown", part, name, likely)
         return likely
 
     def _fields_after_cp(self) -> dict[str, _Part]:
@@ -377,10 +376,9 @@ class _Examination:
             self.rules = RULES.get(Edition(edition), self.expected_rules)
 
     def _examine_presence(self, by_name: dict[str, _Part], after_cp: dict[str, _Part]) -> None:
-        at = self.start + _size(";".join("=".join(pair) for pair in self.parsed.header))
         for name in self.rules.required_fields:
             if name not in by_name and name not in after_cp:
-                self._note("field-missing", at, 0, "", name)
+                self._note("field-missing", self.header_end, 0, "", name)
 
     def _examine_field(self, name: str, part: _Part) -> None:
         value = part.value
@@ -453,113 +451,120 @@ class _Examination:
     # Data area (6.3.3)
 
     def _examine_area(self) -> None:
-        header = _size(";".join("=".join(pair) for pair in self.parsed.header))
         opening = self.parsed.opening
-        at = self.start + header
         if not opening:
             if not self.cut:
-                self._note_missing_cp(at)
+                self._examine_missing_cp()
             return
+        at = self.header_end
         if self.parsed.header and not opening.startswith(";"):
-            self._note("separator-missing", at, 0, "CP", ";")
-        if not opening.endswith("&&"):
-            self._note("open-missing", at + len(opening), 0)
-        if not self.parsed.closing and not self.cut:
-            self._note("close-missing", self.crc_at - _size(self.parsed.trailer), 0)
-        seen: set[str] = set()
-        items = self.parsed.items
+            before = "=".join(self.parsed.header[-1])
+            if before.strip():
+                self._note("separator-missing", at, 0, "CP", ";")
+            else:
+                self._note("blank", at - _size(before), _size(before), f"{before}CP=", "CP=")
         at += len(opening)
-        for n, item in enumerate(items):
-            for m, pair in enumerate(item):
-                part = _Part("=".join(pair), at)
-                last = n == len(items) - 1 and m == len(item) - 1
-                self._examine_pair(part, pair, last, "," if m else ";", seen)
-                at += part.size + 1
+        if not opening.endswith("&&") and not self.cut:
+            self._note("open-missing", at, 0)
+        if not self.parsed.closing and not self.cut:
+            self._note("close-missing", self.crc_at, 0)
+        self._examine_items(at)
 
-    def _note_missing_cp(self, at: int) -> None:
-        offset = self.start
+    def _examine_missing_cp(self) -> None:
+        at = self.start
         for pair in self.parsed.header:
-            name = pair[0].strip()
-            if name.upper() == "CP":
-                if name != "CP":
-                    self._note("field-case", offset, _size(pair[0]), name, "CP")
+            part = _Part("=".join(pair), at)
+            if _is_cp(part.text):
+                if part.key != "CP":
+                    self._note_key("field-case", part, part.key, "CP")
+                elif pair[0] != "CP":
+                    self._note("blank", at, _size(pair[0]) + 1, f"{pair[0]}=", "CP=")
                 else:
-                    self._note("separator-missing" if offset == self.start else "blank", offset, _size(pair[0]), "CP")
+                    self._note("open-missing", at + len("CP="), 0)
                 return
-            offset += _size("=".join(pair)) + 1
-        self._note("cp-missing", at, 0)
+            at += part.size + 1
+        self._note("cp-missing", self.header_end, 0)
 
-    def _examine_pair(self, part: _Part, pair: Pair, last: bool, before: str, seen: set[str]) -> None:
-        text = part.text.strip()
+    def _examine_items(self, at: int) -> None:
+        codes: set[str] = set()
+        first = at
+        pairs = [("," if n else ";", pair) for item in self.parsed.items for n, pair in enumerate(item)]
+        for n, (separator, pair) in enumerate(pairs):
+            part = _Part("=".join(pair), at)
+            last = n == len(pairs) - 1
+            if last and self.cut:
+                return
+            if part.text.strip():
+                self._examine_pair(part, codes)
+            elif part.text:
+                self._examine_blanks(part)
+            elif last and at > first:
+                self._note("separator-trailing", at - 1, 1, separator)
+            else:
+                self._note("pair-empty", at, 0)
+            at += part.size + 1
+
+    def _examine_pair(self, part: _Part, codes: set[str]) -> None:
         full_width = self._examine_signs(part)
-        if not text:
-            only = part.offset == self.start + _size(self._before_area())
-            if last and not only:
-                self._note("separator-trailing", part.offset - 1, 1, before)
-            elif not part.text:
-                self._note("pair-empty", part.offset, 0)
-        elif len(pair) == 1:
-            if not full_width and not self.cut:
-                self._note_part("pair-without-equals", part, text)
-        else:
-            row = self._examine_key(part, seen)
+        if "=" not in part.text:
+            if not full_width:
+                self._note_part("pair-without-equals", part, part.text.strip())
+            return
+        row = self._examine_key(part, codes)
+        if not full_width:
             self._examine_value(part, row)
-
-    def _before_area(self) -> str:
-        return ";".join("=".join(pair) for pair in self.parsed.header) + self.parsed.opening
 
     def _examine_signs(self, part: _Part) -> bool:
         """Note blanks and full-width signs in one part; tell whether there were full-width signs."""
+        self._examine_blanks(part)
         key, equals, value = part.text.partition("=")
-        for text, offset in ((key, part.offset), (value, part.offset + _size(key) + 1)):
-            if text != text.strip():
-                run = _BLANK.search(text) if text[:1].isspace() else _BLANK.search(text, len(text.rstrip()))
-                before = _size(text[: run.start()]) if run else 0
-                size = _size(run.group()) if run else 0
-                tidy = key.strip() + equals + value.strip()
-                self._note("blank", offset + before, size, part.text, tidy)
-                break
-        # Free text may use any punctuation: logs, and values of parameters nobody standardised.
-        sign = _FULL_WIDTH_SIGN.search(key if equals else part.text)
-        tail = None if "//" in value else re.search(r"[；，](?=[0-9A-Za-z]+(?:-[0-9A-Za-z]+)?[=＝])", value)
-        for match, base in ((sign, part.offset), (tail, part.offset + _size(key) + 1)):
-            if match:
-                text = key + equals + value if base == part.offset else value
-                wide = match.group()[0]
-                place = base + _size(text[: match.start()])
-                self._note("separator-full-width", place, _size(wide), wide, _FULL_WIDTH[wide])
-        return bool(sign or tail)
+        if match := _FULL_WIDTH_SIGN.search(key):
+            at = part.offset + _size(key[: match.start()])
+        # A value is free text, Chinese punctuation included; but what goes on like a key is another pair.
+        elif equals and "//" not in value and (match := _FULL_WIDTH_BEFORE_KEY.search(value)):
+            at = part.offset + _size(key) + 1 + _size(value[: match.start()])
+        else:
+            return False
+        self._note("separator-full-width", at, _size(match[0]), match[0], _FULL_WIDTH[match[0]])
+        return True
 
-    def _examine_key(self, part: _Part, seen: set[str]) -> FieldRow | None:
+    def _examine_blanks(self, part: _Part) -> None:
+        key, equals, value = part.text.partition("=")
+        at = part.offset
+        for text in (key, value):
+            leading, trailing = _size(text) - _size(text.lstrip()), _size(text) - _size(text.rstrip())
+            if leading or trailing:
+                tidy = key.strip() + equals + value.strip()
+                place = at if leading else at + _size(text) - trailing
+                self._note("blank", place, leading or trailing, part.text, tidy)
+                return
+            at += _size(text) + 1
+
+    def _examine_key(self, part: _Part, codes: set[str]) -> FieldRow | None:
         """Note what is odd about a parameter's name; return the table row that says what its value must be."""
-        key = part.key
-        size = _size(part.text.partition("=")[0])
-        code, hyphen, suffix = key.partition("-")
+        code, hyphen, suffix = part.key.partition("-")
         if not hyphen:
-            names = [row.name for row in fields().values() if row.place == "parameter"]
-            row = fields().get(key) if key in names else None
-            likely = "" if row else _same_but_case(key, names)
-            if likely:
-                self._note("key-case", part.offset, size, key, likely)
-            elif row is None:
-                self._note("key-unknown", part.offset, size, key)
-            return row or fields().get(likely)
+            return self._examine_parameter(part)
         if "-" in suffix:
-            self._note("key-two-hyphens", part.offset, size, key)
+            self._note_key("key-two-hyphens", part, part.key)
             suffix = suffix.rpartition("-")[2]
-        if code not in seen:
-            seen.add(code)
-            if not _CODE.match(code.strip()):
-                self._note("factor-shape", part.offset, _size(code), code)
-        suffix = f"-{suffix.strip()}"
+        if code not in codes:
+            codes.add(code)
+            if not _CODE.match(code):
+                self._note("factor-shape", part.key_offset, _size(code), code)
+        suffix = f"-{suffix}"
         if suffix in fields():
             return fields()[suffix]
-        likely = _same_but_case(suffix, [row.name for row in fields().values() if row.place == "suffix"])
-        place = part.offset + size - _size(suffix)
-        if likely:
-            self._note("suffix-case", place, _size(suffix), suffix, likely)
-        else:
-            self._note("suffix-unknown", place, _size(suffix), suffix)
+        likely = _same_but_case(suffix, _names("suffix"))
+        at = part.key_offset + part.key_size - _size(suffix)
+        self._note("suffix-case" if likely else "suffix-unknown", at, _size(suffix), suffix, likely)
+        return fields().get(likely)
+
+    def _examine_parameter(self, part: _Part) -> FieldRow | None:
+        if part.key in _names("parameter"):
+            return fields()[part.key]
+        likely = _same_but_case(part.key, _names("parameter"))
+        self._note_key("key-case" if likely else "key-unknown", part, part.key, likely)
         return fields().get(likely)
 
     def _examine_value(self, part: _Part, row: FieldRow | None) -> None:
@@ -569,10 +574,11 @@ class _Examination:
         elif row is not None and row.format == "data-flag" and value not in data_flags():
             self._note_value("data-flag-unknown", part, value, " ".join(data_flags()))
         if _LOGS.match(part.key):
-            if not (len(value) >= 4 and value.startswith("//") and value.endswith("//")):
+            size = part.value_size - len("////")
+            if size < 0 or not (value.startswith("//") and value.endswith("//")):
                 self._note_value("log-slashes", part, value)
-            elif part.value_size - 4 >= MAX_LOG_BYTES:
-                self._note_value("log-too-long", part, str(part.value_size - 4), str(MAX_LOG_BYTES))
+            elif size >= MAX_LOG_BYTES:
+                self._note_value("log-too-long", part, str(size), str(MAX_LOG_BYTES))
 
     def _examine_time(self, part: _Part) -> None:
         value = part.value
@@ -592,9 +598,46 @@ def _find_start(frame: Frame) -> tuple[bytes, int]:
     """Return the length field as sent and where the segment starts: at its first field, if one can be made out."""
     match = _LENGTH_FIELD.match(frame.raw)
     if match and match.end() <= len(frame.raw) - len(frame.tail) - len(frame.crc_text):
-        return match.group(1), match.end()
+        length = match.group(1)
+        if len(length) <= 4 or length[4:].strip():
+            return length, match.end()
     start = frame.segment_offset
     return frame.raw[2:start], start
+
+
+def _bounds(frame: Frame) -> tuple[bytes, int, int, bool]:
+    """Return the length field as sent, where the segment starts and ends, and whether the frame is cut off."""
+    length, start = _find_start(frame)
+    tail_at = len(frame.raw) - len(frame.tail)
+    end = tail_at - len(frame.crc_text)
+    cut = (
+        frame.declared is not None
+        and len(length) == 4
+        and frame.declared > end - start
+        and not frame.crc_ok
+        and not _COMPLETE.search(frame.raw, start, tail_at)
+    )
+    return length, start, tail_at if cut else end, cut
+
+
+def _foreign_run(data: bytes, at: int) -> tuple[int, int]:
+    """Return the stretch of text around a byte that is no UTF-8: between the ASCII signs that cannot be part of it."""
+    start = at
+    while start and data[start - 1] >= 0x80:
+        start -= 1  # the first wrong byte may lie inside a character
+    end = at
+    while end < len(data) and data[end] not in b";,&=/\r\n":
+        end += 1
+    return start, max(end, at + 1)
+
+
+def _is_cp(text: str) -> bool:
+    return text.partition("=")[0].strip().upper() == "CP"
+
+
+@cache
+def _names(place: str) -> tuple[str, ...]:
+    return tuple(row.name for row in fields().values() if row.place == place)
 
 
 def _decoded(data: bytes) -> str:
@@ -615,7 +658,7 @@ def _number(text: str, limit: int) -> int | None:
     return value if value is not None and value <= limit else None
 
 
-def _same_but_case(name: str, names: tuple[str, ...] | list[str]) -> str:
+def _same_but_case(name: str, names: tuple[str, ...]) -> str:
     return next((known for known in names if known.lower() == name.lower()), "")
 
 
@@ -657,9 +700,9 @@ def _cells(frame: Frame) -> list[tuple[int, str]]:
 def _unshown_spans(frame: Frame) -> list[tuple[int, int]]:
     """Return what must not be shown: passwords, and values of header fields whose names are damaged."""
     spans = password_spans(frame.raw)
-    known = {row.name for row in fields().values() if row.place == "header"} | {"CP"}
-    _, at = _find_start(frame)
-    for pair in parse_segment(frame.raw[at : len(frame.raw) - len(frame.tail) - len(frame.crc_text)]).header:
+    known = {*_names("header"), "CP"}
+    _, at, end, _ = _bounds(frame)
+    for pair in parse_segment(frame.raw[at:end]).header:
         size = _size("=".join(pair))
         if pair[0].strip() not in known and len(pair) == 2:
             spans.append((at + _size(pair[0]) + 1, at + size))

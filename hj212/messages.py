@@ -184,9 +184,7 @@ def acknowledgement(upload: Message, rules: Rules) -> Message:
 
 
 def _reply(to: Message, rules: Rules, cn: Reply, items: Iterable[Sequence[Sequence[str]]] = ()) -> Message:
-    return compose(
-        rules, qn=to.qn, st=rules.reply_system, cn=str(int(cn)), pw=to.pw, mn=to.mn, items=tuple(items)
-    )
+    return compose(rules, qn=to.qn, st=rules.reply_system, cn=str(int(cn)), pw=to.pw, mn=to.mn, items=tuple(items))
 
 
 def _small_number(text: str | None, limit: int) -> int | None:

@@ -41,7 +41,12 @@ class Segment:
     __slots__ = ("closing", "header", "items", "opening", "trailer")
 
     def __init__(
-        self, header: list[Pair], items: list[list[Pair]], opening: str = _OPEN, closing: str = _CLOSE, trailer: str = ""
+        self,
+        header: list[Pair],
+        items: list[list[Pair]],
+        opening: str = _OPEN,
+        closing: str = _CLOSE,
+        trailer: str = "",
     ) -> None:
         self.header = header
         self.items = items

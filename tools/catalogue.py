@@ -17,7 +17,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from babel.messages.catalog import Catalog, Message
-from babel.messages.extract import extract_from_dir
+from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
 
@@ -26,6 +26,9 @@ FOLDER = ROOT / "stationgate" / "locale" / "zh" / "LC_MESSAGES"
 PO, MO = FOLDER / "stationgate.po", FOLDER / "stationgate.mo"
 
 SOURCES = [("**.py", "python"), ("**/templates/**", "jinja2")]
+
+#: Functions whose first argument is a message; `say` makes a sentence that is translated when it is read.
+KEYWORDS = {**DEFAULT_KEYWORDS, "say": None}
 
 #: click's own words that a user can meet, versions 8.1 to 8.5; a pair is a singular and its plural.
 CLICK: tuple[str | tuple[str, str], ...] = (
@@ -91,7 +94,7 @@ def extract() -> Catalog:
     config = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     tops = {name.partition(".")[0] for name in config["tool"]["setuptools"]["packages"]}
     for folder in sorted(ROOT / top for top in tops):
-        for file, _line, message, comments, context in extract_from_dir(folder, SOURCES, comment_tags=("i18n:",)):
+        for file, _line, message, comments, context in extract_from_dir(folder, SOURCES, KEYWORDS, ("i18n:",)):
             place = (folder / file).relative_to(ROOT).as_posix()
             template.add(message, locations=[(place, 0)], auto_comments=comments, context=context)
     for message in CLICK:

@@ -18,18 +18,25 @@ def _intervals(e: Evidence) -> list[tuple[Heard, Heard]]:
     return list(pairwise(h for h in e.periodic if h.data_time is not None))
 
 
-def _restarted(e: Evidence, before: Heard, after: Heard) -> bool:
-    """Whether an act between two reports started the interval over.
+def _split(e: Evidence) -> tuple[list[tuple[Heard, Heard]], list[tuple[Heard, Heard]]]:
+    """Split the intervals: those the timer made, and those that an act between two reports started over.
 
-    The second report then comes one interval after the act, and not as long after the first as reports usually do.
+    In the latter the second report comes one interval after the act, and not as long after the first as usual.
     """
     limits = e.limits
-    span = after.t - before.t
-    usual = median(b.t - a.t for a, b in _intervals(e))
-    if any(abs(span - interval) <= limits.step_pass_s for interval in (limits.report_interval_s, usual)):
-        return False
-    inside = [a.end for a in e.acts if a.done and a.act in ACT_STATES and before.t < a.end < after.t]
-    return any(abs(after.t - end - limits.report_interval_s) <= limits.step_pass_s for end in inside)
+    intervals = _intervals(e)
+    if not intervals:
+        return [], []
+    usual = median(b.t - a.t for a, b in intervals)
+    acts = [a.end for a in e.acts if a.done and a.act in ACT_STATES]
+    timed, restarted = [], []
+    for before, after in intervals:
+        span = after.t - before.t
+        plain = any(abs(span - interval) <= limits.step_pass_s for interval in (limits.report_interval_s, usual))
+        from_act = (after.t - end - limits.report_interval_s for end in acts if before.t < end < after.t)
+        fits = not plain and any(abs(off) <= limits.step_pass_s for off in from_act)
+        (restarted if fits else timed).append((before, after))
+    return timed, restarted
 
 
 def _too_few(e: Evidence, expected: Said, count: int) -> Outcome | None:
@@ -52,7 +59,7 @@ def _too_few(e: Evidence, expected: Said, count: int) -> Outcome | None:
 def data_time_steps_by_the_interval(e: Evidence) -> Outcome:
     limits = e.limits
     expected = say("DataTime steps of {interval} s ± {limit} s", interval=limits.report_interval_s, limit=limits.step_pass_s)
-    intervals = [(a, b) for a, b in _intervals(e) if not _restarted(e, a, b)]
+    intervals, _restarted = _split(e)
     findings = Findings()
     for before, after in intervals:
         findings.looked()
@@ -79,7 +86,7 @@ def reports_arrive_by_the_interval(e: Evidence) -> Outcome:
     expected = say(
         "reports arrive every {interval} s ± {limit} s", interval=limits.report_interval_s, limit=limits.arrival_pass_s
     )
-    intervals = [(a, b) for a, b in _intervals(e) if not _restarted(e, a, b)]
+    intervals, _restarted = _split(e)
     findings = Findings()
     for before, after in intervals:
         findings.looked()
@@ -107,17 +114,18 @@ def reports_arrive_by_the_interval(e: Evidence) -> Outcome:
 )
 def events_leave_the_timer_alone(e: Evidence) -> Outcome:
     findings = Findings()
-    acts = [a for a in e.acts if a.done and a.act in ACT_STATES]
-    for before, after in _intervals(e):
-        if not any(before.t < a.end < after.t for a in acts):
-            continue
+    acts = [a.end for a in e.acts if a.done and a.act in ACT_STATES]
+    timed, restarted = _split(e)
+    for before, after in timed:
+        if any(before.t < end < after.t for end in acts):
+            findings.looked()
+    for before, after in restarted:
         findings.looked()
-        if _restarted(e, before, after):
-            findings.warn(
-                say("the interval began anew with a change of state"),
-                before.refs + after.refs,
-                say("whether an event may restart the timer is not fixed: ask the authority"),
-            )
+        findings.warn(
+            say("the interval began anew with a change of state"),
+            before.refs + after.refs,
+            say("whether an event may restart the timer is not fixed: ask the authority"),
+        )
     return findings.outcome(
         say("events neither reset nor replace the timed report"),
         say("{count} intervals with events", count=findings.looked_at),

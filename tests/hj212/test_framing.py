@@ -7,15 +7,19 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
-from .conftest import Vector
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hj212 import framing
 from hj212.framing import MAX_FRAME_BYTES, MAX_LINE_ENDS, MAX_NOISE_BYTES, Frame, Framer, Noise, build_frame
 
+from .conftest import Vector
+
 ACK = b"##0087QN=20160801085000001;ST=91;CN=9014;PW=123456;MN=010000A8900016F000169DC0;Flag=4;CP=&&&&C241\r\n"
-SET = b"##0101QN=20160801085857223;ST=32;CN=1062;PW=100000;MN=010000A8900016F000169DC0;Flag=5;CP=&&RtdInterval=30&&1C80\r\n"
+SET = (
+    b"##0101QN=20160801085857223;ST=32;CN=1062;PW=100000;MN=010000A8900016F000169DC0;Flag=5;"
+    b"CP=&&RtdInterval=30&&1C80\r\n"
+)
 LOG_SEGMENT = (
     "QN=20240102030405006;ST=32;CN=3020;PW=123456;MN=010000A8900016F000169DC0;Flag=5;"
     "CP=&&DataTime=20240102030400;i11001-Info=//##0012 清洗##//&&"

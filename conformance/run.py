@@ -1,0 +1,67 @@
+"""A run against a real device on the real clock."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from .bench import Bench, Progress
+from .operator import Operator
+from .plan import Plan
+from .profile import Profile
+from .transcript import Transcript
+
+__all__ = ["LiveRun", "run_live"]
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRun:
+    """What a run on the real clock left behind.
+
+    Attributes:
+        transcript: Everything it saw and did; complete up to where it ended.
+        interrupted: Whether the user ended it.
+    """
+
+    transcript: Transcript
+    interrupted: bool
+
+
+def run_live(
+    plan: Plan,
+    profile: Profile,
+    operator: Operator,
+    host: str,
+    port: int,
+    *,
+    wall_clock: float,
+    max_bytes: int | None = None,
+    on_progress: Progress | None = None,
+) -> LiveRun:
+    """Listen, go through the plan's steps and return what happened.
+
+    Args:
+        wall_clock: POSIX seconds now.
+        max_bytes: Limit of the transcript, where not the usual one.
+
+    Raises:
+        EnvironmentFault: If the address cannot be had.
+    """
+    holder: list[Transcript] = []
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        transcript = Transcript(epoch=wall_clock - loop.time(), clock="real")
+        if max_bytes is not None:
+            transcript.max_bytes = max_bytes
+        holder.append(transcript)
+        bench = Bench(profile, transcript, operator, on_progress=on_progress)
+        await bench.listen(host, port)
+        await bench.run(plan.steps)
+
+    try:
+        with asyncio.Runner() as runner:
+            runner.run(main())
+    except KeyboardInterrupt:
+        return LiveRun(holder[0], interrupted=True)
+    return LiveRun(holder[0], interrupted=False)

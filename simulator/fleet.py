@@ -1,0 +1,209 @@
+"""Many stations in one process: switched on, lived, switched off; on the real clock or on a virtual one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from hj212 import HJ_212_2017, Connection, Role
+from hj212.aio import Link
+from stationgate.exits import EnvironmentFault, ExitCode
+from stationgate.language import _
+
+from .clock import EPOCH, run_virtual, wall_epoch
+from .door import DoorController
+from .draws import draw, openings
+from .faults import behaviour_with
+from .scenario import Scenario, StationGroup
+from .station import Station
+from .transport import MemoryNetwork
+
+__all__ = ["MAX_LAG_S", "Counts", "FleetResult", "run_fleet", "run_fleet_virtual"]
+
+#: A generator whose loop is later than this measures itself and not the platform: the run is degraded.
+MAX_LAG_S: Final = 1.0
+#: A fleet of which no station connects within this long has no platform.
+NO_PLATFORM_S: Final = 15.0
+#: How often the loop's lag is looked at and progress is told: on the real clock, and on a virtual one.
+HEARTBEAT_S: Final = 0.5
+VIRTUAL_HEARTBEAT_S: Final = 3600.0
+
+
+@dataclass(slots=True)
+class Counts:
+    """Where a running fleet stands."""
+
+    stations: int = 0
+    connected: int = 0
+    messages: int = 0
+    acknowledged: int = 0
+    lag_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FleetResult:
+    """What a run amounts to.
+
+    Attributes:
+        counts: Stations, messages, acknowledgements, the worst lag.
+        degraded: The generator itself was not well: figures say nothing of the platform.
+        digest: XOR over all stations of SHA-256(identity + every byte emitted), hexadecimal.
+    """
+
+    counts: Counts
+    degraded: bool
+    digest: str
+
+    @property
+    def exit_code(self) -> ExitCode:
+        return ExitCode.INCONCLUSIVE if self.degraded else ExitCode.OK
+
+
+Progress = Callable[[Counts], None]
+
+
+class _Fleet:
+    def __init__(
+        self, scenario: Scenario, shard: tuple[int, int], progress: Progress | None, heartbeat_s: float
+    ) -> None:
+        self._heartbeat_s = heartbeat_s
+        self.scenario = scenario
+        self.progress = progress
+        self.counts = Counts()
+        self.stations: list[Station] = []
+        index, total = shard
+        self._mine = [who for n, who in enumerate(scenario.identities()) if n % total == index]
+
+    async def live(self, host: str, port: int, epoch: float) -> None:
+        """Run every station of this shard for the scenario's duration."""
+        loop = asyncio.get_running_loop()
+        begin = loop.time()
+        end = begin + self.scenario.duration_s
+        self.counts.stations = len(self._mine)
+        tasks = [asyncio.create_task(self._one(group, n, host, port, begin, end, epoch)) for group, n in self._mine]
+        watch = asyncio.create_task(self._watch(begin))
+        try:
+            # Whatever ends before its time failed.
+            await asyncio.wait([watch, *tasks], timeout=self.scenario.duration_s, return_when=asyncio.FIRST_EXCEPTION)
+        finally:
+            for task in (watch, *tasks):
+                task.cancel()
+            for outcome in await asyncio.gather(watch, *tasks, return_exceptions=True):
+                if isinstance(outcome, Exception):
+                    raise outcome
+
+    async def _one(
+        self, group: StationGroup, n: int, host: str, port: int, begin: float, end: float, epoch: float
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        settings = group.settings(n)
+        seed = self.scenario.seed
+        start = begin + round(group.start_spread_s * draw(seed, settings.mn, "start", 0), 3)
+        await asyncio.sleep(start - begin)
+        door = DoorController(settings, behaviour_with(group.faults), start, epoch)
+        station = Station(door, host, port)
+        self.stations.append(station)
+        life = asyncio.create_task(station.run())
+        try:
+            # Slots of the day count from the epoch of the clock, not from the start of the run.
+            for opening, shut in openings(seed, settings.mn, group.openings_per_hour, group.people, start, end):
+                await asyncio.sleep(opening.at - loop.time())
+                station.act(lambda now, o=opening: door.open(o.method, o.person, now))  # type: ignore[misc]
+                await asyncio.sleep(shut - loop.time())
+                station.act(door.close)
+            await life
+        finally:
+            life.cancel()
+            with suppress(asyncio.CancelledError):
+                await life
+
+    async def _watch(self, begin: float) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            if self.stations and not self.sum_up().connected and loop.time() - begin > NO_PLATFORM_S:
+                target = self.scenario.target
+                raise EnvironmentFault(
+                    _("no station could connect to {host}:{port}").format(host=target.host, port=target.port),
+                    _("start the platform first, for example: hj212 listen --port {port}").format(port=target.port),
+                )
+            before = loop.time()
+            await asyncio.sleep(self._heartbeat_s)
+            self.counts.lag_s = max(self.counts.lag_s, loop.time() - before - self._heartbeat_s)
+            self.sum_up()
+            if self.progress:
+                self.progress(self.counts)
+
+    def sum_up(self) -> Counts:
+        """Bring the counts up to date."""
+        counts = self.counts
+        counts.messages = sum(s.door.messages for s in self.stations)
+        counts.acknowledged = sum(s.door.acknowledged for s in self.stations)
+        counts.connected = sum(1 for s in self.stations if s.connects)
+        return counts
+
+    def result(self) -> FleetResult:
+        total = 0
+        for station in self.stations:
+            total ^= int.from_bytes(station.digest)
+        counts = self.sum_up()
+        return FleetResult(counts, counts.lag_s > MAX_LAG_S, f"{total:064x}")
+
+
+def run_fleet(
+    scenario: Scenario, *, shard: tuple[int, int] = (0, 1), progress: Progress | None = None
+) -> FleetResult:
+    """Run a shard of a fleet on the real clock against the scenario's target.
+
+    Args:
+        shard: Index from 0 and number of shards.
+
+    Raises:
+        EnvironmentFault: If not one station could connect.
+    """
+    fleet = _Fleet(scenario, shard, progress, HEARTBEAT_S)
+
+    async def main() -> None:
+        await fleet.live(scenario.target.host, scenario.target.port, wall_epoch(asyncio.get_running_loop()))
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(main())
+    return fleet.result()
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    """Return uvloop's factory where it is installed (extra ``fleet``): a third less CPU for each message."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+def run_fleet_virtual(
+    scenario: Scenario, *, shard: tuple[int, int] = (0, 1), progress: Progress | None = None
+) -> FleetResult:
+    """Run a shard on a virtual clock, in memory, against a platform that acknowledges everything."""
+    fleet = _Fleet(scenario, shard, progress, VIRTUAL_HEARTBEAT_S)
+
+    async def main() -> None:
+        server = await asyncio.get_running_loop().create_server(
+            lambda: Link(Connection(Role.PLATFORM, HJ_212_2017), on_change=_forget), "127.0.0.1", 0
+        )
+        port = server.sockets[0].getsockname()[1]
+        try:
+            await fleet.live("127.0.0.1", port, EPOCH)
+        finally:
+            server.close()
+
+    run_virtual(main, MemoryNetwork())
+    return fleet.result()
+
+
+def _forget(link: Link) -> None:
+    """Drop the events of a platform that only acknowledges."""
+    assert isinstance(link.core, Connection)
+    link.core.events()

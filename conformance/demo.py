@@ -10,10 +10,12 @@ from typing import Final
 
 from simulator.clock import EPOCH, run_virtual
 from simulator.door import DoorController, DoorSettings
-from simulator.faults import behaviour_with
+from simulator.faults import UnknownFaultError, behaviour_with, find
 from simulator.station import Station
 from simulator.transport import LoopbackNetwork, MemoryNetwork
 from simulator.world import Method
+from stationgate.exits import UsageFault
+from stationgate.language import _
 
 from .bench import Bench, Progress
 from .operator import Act
@@ -21,7 +23,7 @@ from .plan import Plan
 from .profile import Limits, Profile, shipped
 from .transcript import Transcript
 
-__all__ = ["demo_profile", "rehearse"]
+__all__ = ["check_faults", "demo_profile", "rehearse"]
 
 #: Identity of the simulated door; made up.
 MN: Final = "64010000ACCE550000000001"
@@ -54,6 +56,19 @@ class SimulatedOperator:
         else:
             self._station.act(acts[act.act])
         return "done"
+
+
+def check_faults(names: Sequence[str]) -> None:
+    """Refuse a name that no fault has.
+
+    Raises:
+        UsageFault: If there is one; it offers the nearest names.
+    """
+    try:
+        for name in names:
+            find(name)
+    except UnknownFaultError as error:
+        raise UsageFault(str(error), _("list them with: simulator faults")) from error
 
 
 def demo_profile() -> Profile:

@@ -10,7 +10,7 @@ from .evidence import Evidence
 from .plan import Plan
 from .profile import Profile
 from .transcript import Transcript
-from .verdicts import CaseResult, Outcome, Verdict, say
+from .verdicts import Bilingual, CaseResult, Outcome, Verdict, say
 
 __all__ = ["judge"]
 
@@ -36,7 +36,8 @@ def judge(transcript: Transcript, profile: Profile, plan: Plan) -> list[CaseResu
 
 
 def _outcome(case: Case, plan: Plan, evidence: Evidence, needs: dict[str, Outcome]) -> Outcome:
-    expected = say(case_text(case.id).en)
+    text = case_text(case.id)
+    expected = Bilingual(text.zh, text.en)
     if case.id in plan.left_out:
         return Outcome(Verdict.NOT_APPLICABLE, expected, plan.left_out[case.id])
     for id, outcome in needs.items():

@@ -33,7 +33,7 @@ def frame(segment: bytes) -> bytes:
 
 
 def data_answer(qn: bytes, pw: bytes, mn: bytes) -> bytes:
-    """Write the 9014 of an upload (HJ 212-2017 6.6.4; ST=91, Flag=4, the upload's QN, empty CP)."""
+    """Write the 9014 of an upload (HJ 212-2017 Annex C: ST=91, Flag=4, the upload's QN, empty CP)."""
     return frame(b"QN=" + qn + b";ST=91;CN=9014;PW=" + pw + b";MN=" + mn + b";Flag=4;CP=&&&&")
 
 

@@ -8,9 +8,21 @@ from enum import StrEnum
 from typing import Any
 
 from stationgate.exits import ExitCode, worst
-from stationgate.language import N_, gettext
+from stationgate.language import N_, gettext, pick
 
-__all__ = ["CaseResult", "Outcome", "Ref", "Said", "Verdict", "exit_code", "failed", "inconclusive", "passed", "say"]
+__all__ = [
+    "Bilingual",
+    "CaseResult",
+    "Outcome",
+    "Ref",
+    "Said",
+    "Verdict",
+    "exit_code",
+    "failed",
+    "inconclusive",
+    "passed",
+    "say",
+]
 
 
 class Verdict(StrEnum):
@@ -56,6 +68,19 @@ class Said:
 
     def __hash__(self) -> int:
         return hash(self.msgid)
+
+
+class Bilingual(Said):
+    """A sentence of the catalogue, which holds both languages itself."""
+
+    __slots__ = ("zh",)
+
+    def __init__(self, zh: str, en: str) -> None:
+        super().__init__(en, {})
+        self.zh = zh
+
+    def __str__(self) -> str:
+        return pick(self.zh, self.msgid)
 
 
 def say(msgid: str, **params: Any) -> Said:

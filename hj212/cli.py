@@ -114,9 +114,12 @@ def _add_encode(cli: Group) -> None:
     )
     @click.argument("source", metavar="[JSON|-]", default="-")
     def encode(source: str) -> int:
-        frames = [_frame_of(data, number) for number, data in enumerate(_read_json(read_input(source)), 1)]
+        notes: list[str] = []
+        frames = [_frame_of(data, number, notes) for number, data in enumerate(_read_json(read_input(source)), 1)]
         if not frames:
-            raise DataFault(_("the input holds no JSON object."), _("Make one with: hj212 decode FILE --json"))
+            raise DataFault(_("the input holds no JSON object."), _("Make it with: hj212 decode FILE --json"))
+        for note in notes:
+            click.echo(note, err=True)
         sys.stdout.buffer.write(b"".join(frames))
         return ExitCode.OK
 
@@ -333,7 +336,8 @@ def _deviation_lines(frame: Frame, deviations: list[Deviation], rules: Rules) ->
     for deviation in deviations:
         kinds[deviation.code] += 1
         if kinds[deviation.code] <= SHOWN_PER_KIND:
-            yield f"  ! {deviation.text(current())}  ({deviation.clause(rules)})"
+            clause = deviation.clause(rules)
+            yield f"  ! {deviation.text(current())}  ({pick(clause.replace('Annex', '附录'), clause)})"
             if not frame.intact and deviation is _gravest(deviations):
                 yield from (f"      {line}" for line in point_out(frame, deviation, QUOTED_COLUMNS))
     for code, count in kinds.items():
@@ -399,7 +403,8 @@ def _read_json(data: bytes) -> Iterator[object]:
         yield from value if isinstance(value, list) else [value]
 
 
-def _frame_of(data: object, number: int) -> bytes:
+def _frame_of(data: object, number: int, notes: list[str]) -> bytes:
+    """Return the frame that JSON data describe; note what the user should know about it."""
     try:
         raw, set_aside = from_json(data)
     except FormError as error:
@@ -408,21 +413,21 @@ def _frame_of(data: object, number: int) -> bytes:
         ) from error
     if set_aside:
         text = _("Frame {number}: the fields no longer agree with 'raw'; built from the fields.")
-        click.echo(text.format(number=number), err=True)
+        notes.append(text.format(number=number))
     if set_aside or not (isinstance(data, dict) and data.get("raw")):
-        _check(raw, number)
+        notes += _check(raw, number)
     return raw
 
 
-def _check(raw: bytes, number: int) -> None:
-    """Refuse a frame built here that is larger than the standard allows; name what else is unusual about it."""
+def _check(raw: bytes, number: int) -> Iterator[str]:
+    """Refuse a frame built here that is larger than the standard allows; say what else is unusual about it."""
     framer = Framer()
     (frame,) = (item for item in (*framer.feed(raw), *framer.finish()) if isinstance(item, Frame))
     for deviation in examine(frame, HJ_212_2017):
         text = deviation.text(current())
         if deviation.code in ("segment-too-long", "parameters-too-long"):
             raise DataFault(_("frame {number}: {problem}").format(number=number, problem=f"{text}."))
-        click.echo(_("Frame {number}: {text}").format(number=number, text=text), err=True)
+        yield _("Frame {number}: {text}").format(number=number, text=text)
 
 
 def _problem(error: FormError) -> str:

@@ -34,7 +34,7 @@ class FlagBits(IntFlag):
 
 
 class QnRtn(IntEnum):
-    """Request answer, field of 9011 (HJ 212-2017 table 8, 请求命令返回)."""
+    """Request answer, field of 9011 (HJ 212-2017 6.6, 请求命令返回)."""
 
     READY = 1
     REFUSED = 2
@@ -49,7 +49,7 @@ class QnRtn(IntEnum):
 
 
 class ExeRtn(IntEnum):
-    """Execution result, field of 9012 (HJ 212-2017 table 9, 执行结果)."""
+    """Execution result, field of 9012 (HJ 212-2017 6.6, 执行结果)."""
 
     SUCCESS = 1
     FAILED = 2
@@ -70,7 +70,7 @@ class Reply(IntEnum):
 
 
 class CommandKind(IntEnum):
-    """What a command is in the flows of HJ 212-2017 6.6."""
+    """What a command is in the flows of HJ 212-2017 Annex C."""
 
     REQUEST = 1  #: 请求: answered by 9011, then 9012
     UPLOAD = 2  #: 上传: answered by 9014 where Flag wants it

@@ -1,4 +1,4 @@
-"""One HJ 212 link as a state machine without I/O, for both roles (HJ 212-2017 6.6).
+"""One HJ 212 link as a state machine without I/O, for both roles (HJ 212-2017 Annex C).
 
 Whoever began an exchange waits; the tables below say for what. Everything else is reported and left to the caller::
 

@@ -95,7 +95,7 @@ class SendTimedOut:
 
 @dataclass(frozen=True, slots=True)
 class ExecutionTimedOut:
-    """9011 came but no 9012 in time; there is no resend (HJ 212-2017 6.6)."""
+    """9011 came but no 9012 in time; there is no resend (HJ 212-2017 Annex C)."""
 
     request: Message
 

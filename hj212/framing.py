@@ -1,4 +1,4 @@
-"""Bytes -> frames, whatever the line brings (HJ 212-2017 6.3.1, table 1).
+"""Bytes -> frames, whatever the line brings (HJ 212-2017 6.3.1).
 
 ::
 

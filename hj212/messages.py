@@ -1,4 +1,4 @@
-"""Typed view of a data segment, and the builders of what either side says (HJ 212-2017 6.3.2, 6.6, table 4)."""
+"""Typed view of a data segment, and the builders of what either side says (HJ 212-2017 6.3.2, Annex C)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Does it speak, does it answer, does it repeat: the flows of HJ 212-2017 6.6 as REQ-A-06, -07i, -17 and -18 use them."""
+"""Does it speak, does it answer, does it repeat: the flows of HJ 212-2017 Annex C as REQ-A-06, -07i, -17 and -18 use them."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -48,7 +48,7 @@ class FrameRow:
         link: Number of the connection.
         t: When it was complete, on the suite's monotonic clock.
         refs: Where its bytes stand in the transcript, in order.
-        cn: Its command, where it can be read.
+        cn: Its command, where it is one.
     """
 
     kind: FrameKind
@@ -90,7 +90,7 @@ class Quote:
     marks: tuple[tuple[int, int], ...]
 
 
-class FrameLog(Sequence[FrameRow]):
+class FrameLog:
     """Every frame of a transcript by arrival, both directions, with a way from bytes back to frames."""
 
     def __init__(self, evidence: Evidence) -> None:
@@ -105,7 +105,10 @@ class FrameLog(Sequence[FrameRow]):
     def __len__(self) -> int:
         return len(self._rows)
 
-    def __getitem__(self, index: int) -> FrameRow:  # type: ignore[override]
+    def __iter__(self) -> Iterator[FrameRow]:
+        return iter(self._rows)
+
+    def __getitem__(self, index: int) -> FrameRow:
         return self._rows[index]
 
     def quotes(self, refs: Iterable[Ref]) -> list[Quote]:
@@ -139,7 +142,7 @@ class FrameLog(Sequence[FrameRow]):
 
 def _incoming(evidence: Evidence) -> Iterable[FrameRow]:
     for heard in evidence.heard:
-        yield FrameRow(_kind(heard, evidence), heard.link, heard.t, heard.refs, heard.message.cn)
+        yield FrameRow(_kind(heard, evidence), heard.link, heard.t, heard.refs, _command(heard.message.cn))
     for stray in evidence.strays:
         yield FrameRow(FrameKind.UNREADABLE, stray.link, stray.t, stray.refs)
 
@@ -148,13 +151,18 @@ def _outgoing(evidence: Evidence) -> Iterable[FrameRow]:
     for entry in evidence.transcript:
         if entry.kind == "bytes" and entry.direction == "out" and entry.data:
             refs = (Ref(entry.seq, 0, len(entry.data)),)
-            yield FrameRow(FrameKind.OURS, entry.link, entry.t_mono, refs, str(entry.attachment.get("cn", "")))
+            yield FrameRow(FrameKind.OURS, entry.link, entry.t_mono, refs, _command(entry.attachment.get("cn")))
+
+
+def _command(cn: object) -> str:
+    return cn if isinstance(cn, str) and len(cn) == 4 and cn.isascii() and cn.isdigit() else ""
 
 
 def _kind(heard: Heard, evidence: Evidence) -> FrameKind:
     if not heard.understood:
         return FrameKind.UNREADABLE
-    if heard.is_reply or heard.message.qn in evidence.asked:
+    request = evidence.asked.get(heard.message.qn)
+    if heard.is_reply or (request is not None and request.seq < heard.seq):
         return FrameKind.REPLY
     if heard.message.mn != evidence.mn:
         return FrameKind.OTHER

@@ -247,7 +247,7 @@ class Redactor:
         ]
 
     def _hidden(self, data: bytes, low: int, high: int, fields: Sequence[_Field]) -> list[_Mask]:
-        found = []
+        found: list[_Mask] = []
         for field in fields:
             if field.kind == "log":
                 found += self._in_log(data, field)
@@ -483,9 +483,7 @@ def _spans(data: bytes, masks: Sequence[_Mask], marks: Sequence[tuple[int, int]]
     return tuple(spans)
 
 
-def _append_text(
-    spans: list[Span], data: bytes, offset: int, marked: Callable[[int, int], bool], look: Look
-) -> None:
+def _append_text(spans: list[Span], data: bytes, offset: int, marked: Callable[[int, int], bool], look: Look) -> None:
     run: list[str] = []
     run_start, run_marked = offset, False
     at = offset

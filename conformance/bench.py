@@ -21,7 +21,7 @@ from .operator import Act, Operator
 from .profile import Profile
 from .steps import STEPS, StepEnd
 from .transcript import Transcript, TranscriptFullError
-from .verdicts import Said, say
+from .verdicts import Said
 
 __all__ = ["MAX_GARBAGE_LINKS", "MAX_LINKS", "Bench"]
 
@@ -118,18 +118,19 @@ class Bench:
         try:
             for step in steps:
                 self.transcript.add("step", self.now, step=step, phase="begin")
-                if self.stopped:
-                    end = StepEnd("aborted", {"reason": self.stopped})
-                else:
-                    end = await STEPS[step].run(self)
-                    if self.stopped and end.result != "done":
-                        end = StepEnd("aborted", {"reason": self.stopped})
+                end = self._unless_stopped(None) or self._unless_stopped(await STEPS[step].run(self)) or StepEnd()
                 self.transcript.add("step", self.now, step=step, phase="end", result=end.result, **end.detail)
                 if step == "connect" and end.result != "done" and not self.stopped:
                     self.stop("no device")
         finally:
             self.stop_listening()
             self.transcript.add("note", self.now, counts=dict(self.counts), other_mns=sorted(self.other_mns))
+
+    def _unless_stopped(self, end: StepEnd | None) -> StepEnd | None:
+        """Return how a step ended, or that it was aborted because the run is over."""
+        if self.stopped and (end is None or end.result != "done"):
+            return StepEnd("aborted", {"reason": self.stopped})
+        return end
 
     def stop(self, why: str) -> None:
         """End the run: whoever waits is told at once."""
@@ -173,7 +174,8 @@ class Bench:
         """Have the operator act; the act is on record with its window."""
         self.tell(act.prompt, self.limits.operator_s)
         known = {"act": act.act, "method": act.method, "person": act.person}
-        self.transcript.add("act", self.now, step=step, phase="begin", **{k: v for k, v in known.items() if v})
+        shown: dict[str, Any] = {key: value for key, value in known.items() if value}
+        self.transcript.add("act", self.now, step=step, phase="begin", **shown)
         try:
             async with asyncio.timeout(self.limits.operator_s):
                 answer = await self.operator.perform(act)

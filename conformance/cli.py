@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,7 +62,7 @@ def build() -> click.Command:
     return cli
 
 
-def _report_options(command: click.Command) -> click.Command:
+def _report_options(command: Callable[..., int]) -> Callable[..., int]:
     for option in (
         click.option("--strict", is_flag=True, help=_("A warning fails the run too.")),
         json_option(),
@@ -147,7 +147,7 @@ def _add_run(cli: Group) -> None:
 def _address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if colon and port.isascii() and port.isdigit() and int(port) <= 65535:
-        return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104  # what an empty host means to whoever writes it
+        return host.strip("[]") or "0.0.0.0", int(port)  # what an empty host means to whoever writes it
     raise UsageFault(
         _("--listen {text!r}: expected HOST:PORT").format(text=text), _("for example: --listen 0.0.0.0:8212")
     )
@@ -229,7 +229,9 @@ def _add_plan(cli: Group) -> None:
         made = _plan(load(profile), select, exclude)
         if explain:
             _plan(load(profile), (explain,), ())
-            made = replace(made, cases=tuple(c for c in made.cases if c.id == explain or c.id.startswith(f"{explain}/")))
+            made = replace(
+                made, cases=tuple(c for c in made.cases if c.id == explain or c.id.startswith(f"{explain}/"))
+            )
         if as_json:
             for case in made.cases:
                 left_out = made.left_out.get(case.id)
@@ -320,7 +322,9 @@ def _add_selftest(cli: Group) -> None:
             click.echo(_("no mutant kills {case}").format(case=case), err=True)
         for case, verdict in table.reference.items():
             if verdict is not Verdict.PASS:
-                click.echo(_("the reference device gets {verdict} for {case}").format(verdict=verdict, case=case), err=True)
+                click.echo(
+                    _("the reference device gets {verdict} for {case}").format(verdict=verdict, case=case), err=True
+                )
         if matrix:
             from .report.matrix import render
 
@@ -356,4 +360,3 @@ def _add_selftest(cli: Group) -> None:
             }
             click.echo(json.dumps(end))
         return int(ExitCode.OK if table.sound else ExitCode.FAIL)
-

@@ -48,10 +48,12 @@ def _outcome(case: Case, plan: Plan, evidence: Evidence, needs: dict[str, Outcom
     if undone:
         return replace(undone, expected=expected)
     try:
-        found = case.judge(evidence)
+        found: object = case.judge(evidence)
     except Exception as error:
         return Outcome(
-            Verdict.ERROR, expected, say("the judgement itself failed: {error}", error=f"{type(error).__name__}: {error}")
+            Verdict.ERROR,
+            expected,
+            say("the judgement itself failed: {error}", error=f"{type(error).__name__}: {error}"),
         )
     if not isinstance(found, Outcome):
         return Outcome(Verdict.ERROR, expected, say("the judgement gave no verdict"))
@@ -70,5 +72,7 @@ def _undone_step(case: Case, evidence: Evidence) -> Outcome | None:
             return Outcome(Verdict.PENDING, nothing, say("waits for the operator: {step}", step=step))
         if result in ("aborted", "declined", ""):
             why = record.detail.get("reason", result) if record else result
-            return Outcome(Verdict.INCONCLUSIVE, nothing, say("step {step} did not take place: {why}", step=step, why=why))
+            return Outcome(
+                Verdict.INCONCLUSIVE, nothing, say("step {step} did not take place: {why}", step=step, why=why)
+            )
     return None

@@ -66,10 +66,11 @@ class AbsentOperator:
         return "pending"
 
 
+_ANSWERS = {"": "done", "n": "not-fitted", "s": "cannot"}
+
+
 class ConsoleOperator:
     """Asks at the terminal: Enter when done, ``n`` not fitted, ``s`` cannot be done now."""
-
-    _ANSWERS = {"": "done", "n": "not-fitted", "s": "cannot"}
 
     async def perform(self, act: Act) -> str:
         keys = say("[Enter] done   [n] not fitted   [s] cannot now")
@@ -79,7 +80,7 @@ class ConsoleOperator:
             line = await _read_line(loop)
             if line is None:
                 return "pending"
-            answer = self._ANSWERS.get(line.strip().lower())
+            answer = _ANSWERS.get(line.strip().lower())
             if answer:
                 return answer
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
@@ -99,7 +99,7 @@ class Profile:
     listen: dict[str, Any] = field(default_factory=dict)
     device: dict[str, str] = field(default_factory=dict, repr=False)
     declare: dict[str, Any] = field(default_factory=dict)
-    limits: Limits = field(default_factory=lambda: Limits(limit_table()))
+    limits: Limits = field(default_factory=lambda: default_limits())
 
     @property
     def missing(self) -> list[str]:
@@ -121,6 +121,11 @@ def limit_table() -> dict[str, Limit]:
         name: Limit(name, row["value"], row.get("unit", ""), row["origin"], row["basis"], row["zh"], row["en"])
         for name, row in tomllib.loads(text).items()
     }
+
+
+def default_limits() -> Limits:
+    """Return every limit at its default."""
+    return Limits(limit_table())
 
 
 def shipped_names() -> list[str]:
@@ -181,20 +186,25 @@ def _build(data: dict[str, Any], name: str) -> Profile:
     own = data.get("limits", {})
     _check_keys(own, frozenset(limits), "limits")
     for key, value in own.items():
-        row = limits[key]
-        if isinstance(row.value, str) != isinstance(value, str) or isinstance(value, bool) or isinstance(value, list):
-            raise UsageFault(
-                _("[limits] {key} = {found!r}: expected a value like {default!r}").format(
-                    key=key, found=value, default=row.value
-                )
-            )
-        if not isinstance(value, str) and value < 0:
-            raise UsageFault(_("[limits] {key} = {found}: must not be negative").format(key=key, found=value))
-        if isinstance(value, str) and value not in ("WARN", "FAIL"):
-            raise UsageFault(_("[limits] {key} = {found!r}: expected WARN or FAIL").format(key=key, found=value))
-        origin = "profile" if value != limit_table()[key].value else row.origin
-        limits[key] = Limit(key, value, row.unit, origin, row.basis, row.zh, row.en)
+        limits[key] = _declared(limits[key], value)
     return Profile(data.get("profile", name), **sections, limits=Limits(limits))
+
+
+def _declared(row: Limit, value: Any) -> Limit:
+    """Return a limit with the profile's value, once that is known to be one."""
+    key = row.name
+    if isinstance(value, bool | list | dict) or isinstance(row.value, str) != isinstance(value, str):
+        raise UsageFault(
+            _("[limits] {key} = {found!r}: expected a value like {default!r}").format(
+                key=key, found=value, default=row.value
+            )
+        )
+    if isinstance(value, str) and value not in ("WARN", "FAIL"):
+        raise UsageFault(_("[limits] {key} = {found!r}: expected WARN or FAIL").format(key=key, found=value))
+    if not isinstance(value, str) and value < 0:
+        raise UsageFault(_("[limits] {key} = {found}: must not be negative").format(key=key, found=value))
+    origin = row.origin if value == limit_table()[key].value else "profile"
+    return replace(row, value=value, origin=origin)
 
 
 def _check_sections(sections: dict[str, dict[str, Any]]) -> None:

@@ -5,11 +5,10 @@ Code spaces are open: a number that no member has is kept as the plain number, s
 
 from __future__ import annotations
 
-import csv
+from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from functools import cache
-from importlib import resources
 
 __all__ = [
     "CommandKind",
@@ -23,6 +22,7 @@ __all__ = [
     "commands",
     "data_flags",
     "fields",
+    "read_table",
 ]
 
 
@@ -99,12 +99,22 @@ class CommandRow:
     required: tuple[str, ...]
 
 
+def read_table(name: str) -> Iterator[dict[str, str]]:
+    """Yield the rows of a table of this package, a dictionary each."""
+    # Imported here: they cost more than the rest of the package, and many users need no table.
+    import csv
+    from pkgutil import get_data
+
+    data = get_data(__package__ or __name__, f"tables/{name}")
+    assert data is not None
+    yield from csv.DictReader(data.decode("utf-8").splitlines())
+
+
 @cache
 def commands() -> dict[tuple[str, bool], CommandRow]:
     """Return every command of ``tables/commands.csv``, by code and direction (``True``: sent by the station)."""
-    table = resources.files(__package__).joinpath("tables/commands.csv").read_text("utf-8")
     rows = {}
-    for row in csv.DictReader(table.splitlines()):
+    for row in read_table("commands.csv"):
         upward = row["direction"] == "up"
         required = tuple(row["required"].split(";")) if row["required"] else ()
         kind = CommandKind[row["kind"].upper()]
@@ -139,12 +149,10 @@ class FieldRow:
 @cache
 def fields() -> dict[str, FieldRow]:
     """Return every row of ``tables/fields.csv`` by its name."""
-    table = resources.files(__package__).joinpath("tables/fields.csv").read_text("utf-8")
-    return {row["name"]: FieldRow(**row) for row in csv.DictReader(table.splitlines())}
+    return {row["name"]: FieldRow(**row) for row in read_table("fields.csv")}
 
 
 @cache
 def data_flags() -> dict[str, tuple[str, str]]:
     """Return the data flags (数据标记) of measured values: letter -> Chinese and English meaning."""
-    table = resources.files(__package__).joinpath("tables/dataflags.csv").read_text("utf-8")
-    return {row["flag"]: (row["zh"], row["en"]) for row in csv.DictReader(table.splitlines())}
+    return {row["flag"]: (row["zh"], row["en"]) for row in read_table("dataflags.csv")}

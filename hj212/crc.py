@@ -39,9 +39,10 @@ def _position_tables() -> tuple[tuple[int, ...], ...]:
     return tuple(tables)
 
 
-_F0, _F1, _F2, _F3, _F4, _F5, _F6, _F7 = _position_tables()
+_POSITIONS = _position_tables()
+_F0, _F1, _F2, _F3, _F4, _F5, _F6, _F7 = _POSITIONS
 # The start value 0xFFFF acts like a byte 0xFF one place before the first: its table depends on the length only.
-_START = tuple(_position_tables()[(n - 1) % 8][0xFF] for n in range(8))
+_START = tuple(_POSITIONS[(n - 1) % 8][0xFF] for n in range(8))
 
 _M64, _M128, _M256, _M512, _M1024, _M2048, _M4096 = ((1 << bits) - 1 for bits in (64, 128, 256, 512, 1024, 2048, 4096))
 _FAST_PATH_BYTES = 1024

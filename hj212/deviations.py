@@ -5,12 +5,11 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import dataclass
 from functools import cache
-from importlib import resources
 from typing import Literal
 
+from .codes import read_table
 from .editions import Rules
 
 __all__ = ["Deviation", "DeviationRow", "deviation_rows"]
@@ -36,8 +35,7 @@ class DeviationRow:
 @cache
 def deviation_rows() -> dict[str, DeviationRow]:
     """Return every row of ``tables/deviations.csv`` by its code."""
-    table = resources.files(__package__).joinpath("tables/deviations.csv").read_text("utf-8")
-    return {row["code"]: DeviationRow(**row) for row in csv.DictReader(table.splitlines())}
+    return {row["code"]: DeviationRow(**row) for row in read_table("deviations.csv")}
 
 
 @dataclass(frozen=True, slots=True)

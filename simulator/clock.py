@@ -94,7 +94,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         if isinstance(self.network, MemoryNetwork):
             return self.network.create_connection(protocol_factory, host, port)
         with self.network.connecting():
-            transport, protocol = await super().create_connection(
+            _transport, protocol = await super().create_connection(
                 self.network.metered(protocol_factory), host, port, **kwargs
             )
         return protocol.transport, protocol.inner

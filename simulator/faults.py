@@ -105,7 +105,13 @@ def _modbus_crc(b: Behaviour) -> None:
     b.encode = _with_crc(lambda s: b"%04X" % modbus_crc16(s))
 
 
-@_fault("modbus-crc-swapped", "bytes", "FAIL", "computes CRC-16/MODBUS, low byte first", "校验用 CRC-16/MODBUS，低字节在前")
+@_fault(
+    "modbus-crc-swapped",
+    "bytes",
+    "FAIL",
+    "computes CRC-16/MODBUS, low byte first",
+    "校验用 CRC-16/MODBUS，低字节在前",
+)
 def _modbus_crc_swapped(b: Behaviour) -> None:
     b.encode = _with_crc(lambda s: b"%04X" % swap_bytes(modbus_crc16(s)))
 
@@ -125,12 +131,24 @@ def _lower_case_crc(b: Behaviour) -> None:
     b.encode = _with_crc(lambda s: b"%04x" % crc16(s))
 
 
-@_fault("length-plus-6", "bytes", "FAIL", "counts head and length field into the length", "长度多算 6 字节（把包头和长度字段也算入）")
+@_fault(
+    "length-plus-6",
+    "bytes",
+    "FAIL",
+    "counts head and length field into the length",
+    "长度多算 6 字节（把包头和长度字段也算入）",
+)
 def _length_plus_6(b: Behaviour) -> None:
     b.encode = _with_length(lambda s: len(s) + 6)
 
 
-@_fault("length-whole-frame", "bytes", "FAIL", "writes the length of the whole frame", "长度写成整包长度（多 12 字节）")
+@_fault(
+    "length-whole-frame",
+    "bytes",
+    "FAIL",
+    "writes the length of the whole frame",
+    "长度写成整包长度（多 12 字节）",
+)
 def _length_whole_frame(b: Behaviour) -> None:
     b.encode = _with_length(lambda s: len(s) + 12)
 
@@ -180,7 +198,13 @@ def _gbk_log(b: Behaviour) -> None:
     b.log_text = lambda text: f"//{text}//".encode("gbk")
 
 
-@_fault("log-without-slashes", "protocol", "FAIL", "writes a log without the slashes around it", "日志文本缺少 // 定界")
+@_fault(
+    "log-without-slashes",
+    "protocol",
+    "FAIL",
+    "writes a log without the slashes around it",
+    "日志文本缺少 // 定界",
+)
 def _log_without_slashes(b: Behaviour) -> None:
     b.log_text = lambda text: text.encode()
 
@@ -239,7 +263,13 @@ def _flag_without_packet_numbers(b: Behaviour) -> None:
     b.shape.append(_edit(lambda m: copy_message(m, Flag="7"), *_UPLOADS))
 
 
-@_fault("no-answer-wanted", "protocol", "INCONCLUSIVE", "never asks for an acknowledgement", "上传从不要求应答（Flag=4）")
+@_fault(
+    "no-answer-wanted",
+    "protocol",
+    "INCONCLUSIVE",
+    "never asks for an acknowledgement",
+    "上传从不要求应答（Flag=4）",
+)
 def _no_answer_wanted(b: Behaviour) -> None:
     b.wants_answer = False
 
@@ -291,7 +321,13 @@ def _renamed(old: str, new: str) -> Callable[[Message], Message]:
     return change
 
 
-@_fault("lower-case-datatime", "protocol", "FAIL", "writes datatime for DataTime", "DataTime 大小写错误，写成 datatime")
+@_fault(
+    "lower-case-datatime",
+    "protocol",
+    "FAIL",
+    "writes datatime for DataTime",
+    "DataTime 大小写错误，写成 datatime",
+)
 def _lower_case_datatime(b: Behaviour) -> None:
     b.shape.append(_edit(_renamed("DataTime", "datatime"), *_UPLOADS))
 
@@ -376,7 +412,13 @@ def _no_state_query(b: Behaviour) -> None:
     b.ignored_requests = frozenset({"3020"})
 
 
-@_fault("query-without-result", "protocol", "WARN", "leaves out the 9012 of the state query", "状态查询缺 9012 执行结果")
+@_fault(
+    "query-without-result",
+    "protocol",
+    "WARN",
+    "leaves out the 9012 of the state query",
+    "状态查询缺 9012 执行结果",
+)
 def _query_without_result(b: Behaviour) -> None:
     b.silent_results = frozenset({"3020"})
 
@@ -430,14 +472,23 @@ def _fault_value_2(b: Behaviour) -> None:
     b.state = _state_of("fault", lambda now, kind: "2" if now and kind == "change" else str(now))
 
 
-@_fault("method-collapsed", "world", "FAIL", "face 1, card 4, everything else 2", "开门方式归并：人脸 1、刷卡 4，其余都报 2")
+@_fault(
+    "method-collapsed",
+    "world",
+    "FAIL",
+    "face 1, card 4, everything else 2",
+    "开门方式归并：人脸 1、刷卡 4，其余都报 2",
+)
 def _method_collapsed(b: Behaviour) -> None:
     b.method_code = lambda opening, door: {Method.FACE: "1", Method.IC_CARD: "4"}.get(opening.method, "2")
 
 
 @_fault("method-code-5", "world", "FAIL", "reports method 5, which the table lacks", "开门方式为 5，超出表 2-1")
 def _method_code_5(b: Behaviour) -> None:
-    b.method_code = lambda opening, door: "5" if opening.method is Method.PASSWORD else door.codes.methods[opening.method]
+    def code(opening: Opening, door: DoorController) -> str:
+        return "5" if opening.method is Method.PASSWORD else door.codes.methods[opening.method]
+
+    b.method_code = code
 
 
 @_fault("method-leading-zero", "world", "WARN", "writes the method as 01", "开门方式带前导零（01）")
@@ -460,7 +511,13 @@ def _duplicate_record(b: Behaviour) -> None:
     b.records = lambda opening: 2
 
 
-@_fault("opening-in-pieces", "world", "FAIL", "sends method and person ten seconds apart", "一次开门的信息分开上传，相隔 10 秒")
+@_fault(
+    "opening-in-pieces",
+    "world",
+    "FAIL",
+    "sends method and person ten seconds apart",
+    "一次开门的信息分开上传，相隔 10 秒",
+)
 def _opening_in_pieces(b: Behaviour) -> None:
     b.record_in_pieces = True
 
@@ -557,7 +614,13 @@ def _fault_not_restored(b: Behaviour) -> None:
     b.tells_change = lambda signal, value: signal != "fault" or value == 1
 
 
-@_fault("lockout-unreported", "world", "FAIL", "locks up on a defect and tells nobody", "控制器锁死后不再上报任何信息")
+@_fault(
+    "lockout-unreported",
+    "world",
+    "FAIL",
+    "locks up on a defect and tells nobody",
+    "控制器锁死后不再上报任何信息",
+)
 def _lockout_unreported(b: Behaviour) -> None:
     b.locks_up_on_fault = True
 

@@ -152,9 +152,7 @@ class _Fleet:
         return FleetResult(counts, counts.lag_s > MAX_LAG_S, f"{total:064x}")
 
 
-def run_fleet(
-    scenario: Scenario, *, shard: tuple[int, int] = (0, 1), progress: Progress | None = None
-) -> FleetResult:
+def run_fleet(scenario: Scenario, *, shard: tuple[int, int] = (0, 1), progress: Progress | None = None) -> FleetResult:
     """Run a shard of a fleet on the real clock against the scenario's target.
 
     Args:

@@ -117,7 +117,7 @@ def parse(text: str, name: str = "scenario") -> Scenario:
     if not isinstance(groups, list) or not groups:
         raise UsageFault(_("[[station]]: expected one table or more"))
     stations = tuple(_group(_record(StationGroup, group, "[[station]]")) for group in groups)
-    scenario = replace(_record(Scenario, data, ""), target=target, station=stations)
+    scenario: Scenario = replace(_record(Scenario, data, ""), target=target, station=stations)
     total = sum(group.count for group in stations)
     if total > MAX_STATIONS:
         raise UsageFault(
@@ -176,7 +176,7 @@ def _group(group: StationGroup) -> StationGroup:
     if group.kind != "door":
         raise UsageFault(_("[[station]] kind: {kind!r} is not known; known is: door").format(kind=group.kind))
     if group.form not in ("3020", "2011"):
-        raise UsageFault(_("[[station]] form: expected \"3020\" or \"2011\", found {form!r}").format(form=group.form))
+        raise UsageFault(_('[[station]] form: expected "3020" or "2011", found {form!r}').format(form=group.form))
     if group.interval_s < 1:
         raise UsageFault(_("[[station]] interval_s: expected 1 s or more"))
     try:

@@ -15,6 +15,7 @@ import sys
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from babel.messages.catalog import Catalog, Message
 from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
@@ -28,7 +29,7 @@ PO, MO = FOLDER / "stationgate.po", FOLDER / "stationgate.mo"
 SOURCES = [("**.py", "python"), ("**/templates/**", "jinja2")]
 
 #: Functions whose first argument is a message; `say` makes a sentence that is translated when it is read.
-KEYWORDS = {**DEFAULT_KEYWORDS, "say": None}
+KEYWORDS: dict[str, Any] = {**DEFAULT_KEYWORDS, "say": None}
 
 #: click's own words that a user can meet, versions 8.1 to 8.5; a pair is a singular and its plural.
 CLICK: tuple[str | tuple[str, str], ...] = (
@@ -94,7 +95,8 @@ def extract() -> Catalog:
     config = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
     tops = {name.partition(".")[0] for name in config["tool"]["setuptools"]["packages"]}
     for folder in sorted(ROOT / top for top in tops):
-        for file, _line, message, comments, context in extract_from_dir(folder, SOURCES, KEYWORDS, ("i18n:",)):
+        found = extract_from_dir(folder, SOURCES, keywords=KEYWORDS, comment_tags=("i18n:",))
+        for file, _line, message, comments, context in found:
             place = (folder / file).relative_to(ROOT).as_posix()
             template.add(message, locations=[(place, 0)], auto_comments=comments, context=context)
     for message in CLICK:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from . import link, framing, header, values, openings, states, reports, outage  # noqa: F401, I001  # report order
+from . import framing, header, link, openings, outage, reports, states, values  # noqa: F401  # report order
 
 __all__: list[str] = []

@@ -43,7 +43,11 @@ def length_counts_bytes(e: Evidence) -> Outcome:
             findings.fail(say("length field is not four digits"), heard.span(2, 6))
         elif frame.declared != len(frame.segment):
             findings.fail(
-                say("length {declared}, the segment has {actual} bytes", declared=frame.declared, actual=len(frame.segment)),
+                say(
+                    "length {declared}, the segment has {actual} bytes",
+                    declared=frame.declared,
+                    actual=len(frame.segment),
+                ),
                 heard.span(2, 6),
                 _length_mistake(frame.declared, frame.segment),
             )

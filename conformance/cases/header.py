@@ -79,9 +79,7 @@ def mn_is_epc_96(e: Evidence) -> Outcome:
         findings.looked()
         if not _EPC96.match(e.mn):
             hint = say("14 characters are the habit of the 2005 edition") if len(e.mn) == 14 else None
-            findings.fail(
-                say("MN={mn}, {count} characters", mn=e.mn, count=len(e.mn)), heard.where(f"MN={e.mn}"), hint
-            )
+            findings.fail(say("MN={mn}, {count} characters", mn=e.mn, count=len(e.mn)), heard.where(f"MN={e.mn}"), hint)
     return findings.outcome(expected, say("MN={mn}", mn=e.mn))
 
 
@@ -194,7 +192,9 @@ def _no_log_declared(profile: Profile) -> Said | None:
     applies=_no_log_declared,
 )
 def log_text_is_utf8(e: Evidence) -> Outcome:
-    expected = say("log text i31001 in UTF-8 between // and //, shorter than {limit} bytes", limit=e.limits.max_log_bytes)
+    expected = say(
+        "log text i31001 in UTF-8 between // and //, shorter than {limit} bytes", limit=e.limits.max_log_bytes
+    )
     logs = [h for h in e.uploads if "i31001" in h.codes]
     if not logs:
         return inconclusive(expected, say("no log was received"), say("declare log = false if the device writes none"))
@@ -250,6 +250,8 @@ def one_wire_form(e: Evidence) -> Outcome:
     if len(forms) > 1:
         mixed = ", ".join(f"{cn}: {count}" for cn, count in sorted(forms.items()))
         rarer = min(forms, key=lambda cn: forms[cn])
-        findings.warn(say("timed reports as {mixed}", mixed=mixed), next(h.refs for h in e.periodic if h.message.cn == rarer))
+        findings.warn(
+            say("timed reports as {mixed}", mixed=mixed), next(h.refs for h in e.periodic if h.message.cn == rarer)
+        )
     good = say("all as {cn}", cn=next(iter(forms), ""))
     return findings.outcome(say("timed reports in one wire form, 3020 -Info or 2011 -Rtd"), good)

@@ -6,7 +6,6 @@ from ..case import SPEAKS, Findings, case
 from ..evidence import Evidence
 from ..verdicts import Outcome, failed, inconclusive, passed, say
 
-
 #: A heartbeat line or two prove nothing; this much without a frame is another protocol.
 LEAST_GARBAGE_BYTES = 64
 
@@ -84,7 +83,9 @@ def repeats_unanswered(e: Evidence) -> Outcome:
     step = e.steps["withhold"]
     if not step.done:
         return inconclusive(
-            expected, say("no upload asked for an answer (bit 0 of Flag)"), say("switch acknowledgements on in the device")
+            expected,
+            say("no upload asked for an answer (bit 0 of Flag)"),
+            say("switch acknowledgements on in the device"),
         )
     begin, end = step.detail["from"], step.detail["from"] + step.detail["window_s"]
     first = next(h for h in e.frames if h.message.qn == step.detail["qn"])

@@ -54,7 +54,9 @@ def method_matches_the_act(e: Evidence) -> Outcome:
     for act in e.acts:
         if act.act == "open" and act.answer == "not-fitted":
             findings.looked()
-            findings.fail(say("{method} is not fitted", method=say(act.method)), hint=say("[declare] methods says it is"))
+            findings.fail(
+                say("{method} is not fitted", method=say(act.method)), hint=say("[declare] methods says it is")
+            )
     unseen = []
     for opening in _identified(e):
         told = [value.lstrip("0") for value in opening.values("i32004")]

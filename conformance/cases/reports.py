@@ -29,7 +29,8 @@ def _split(e: Evidence) -> tuple[list[tuple[Heard, Heard]], list[tuple[Heard, He
         return [], []
     usual = median(b.t - a.t for a, b in intervals)
     acts = [a.end for a in e.acts if a.done and a.act in ACT_STATES]
-    timed, restarted = [], []
+    timed: list[tuple[Heard, Heard]] = []
+    restarted: list[tuple[Heard, Heard]] = []
     for before, after in intervals:
         span = after.t - before.t
         plain = any(abs(span - interval) <= limits.step_pass_s for interval in (limits.report_interval_s, usual))
@@ -58,7 +59,9 @@ def _too_few(e: Evidence, expected: Said, count: int) -> Outcome | None:
 )
 def data_time_steps_by_the_interval(e: Evidence) -> Outcome:
     limits = e.limits
-    expected = say("DataTime steps of {interval} s ± {limit} s", interval=limits.report_interval_s, limit=limits.step_pass_s)
+    expected = say(
+        "DataTime steps of {interval} s ± {limit} s", interval=limits.report_interval_s, limit=limits.step_pass_s
+    )
     intervals, _restarted = _split(e)
     findings = Findings()
     for before, after in intervals:

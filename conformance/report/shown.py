@@ -38,7 +38,7 @@ __all__ = [
     "Redactor",
     "Span",
     "SpanKind",
-    "hide",
+    "plain",
     "printable",
     "window",
 ]
@@ -331,14 +331,9 @@ class Redactor:
         return field
 
 
-def hide(data: bytes, marks: Iterable[tuple[int, int]] = (), look: Look | None = None) -> tuple[Span, ...]:
-    """Return a frame that belongs to no transcript, an example, for display."""
-    fields = _fields(data)
-    people = Pseudonyms()
-    masks = [
-        _Mask(f.start, f.end, people.name(f.value) if f.kind == "person" else MASK) for f in fields if f.kind != "log"
-    ]
-    return _spans(data, _joined(masks), list(marks), look or Look())
+def plain(data: bytes, marks: Iterable[tuple[int, int]] = (), look: Look | None = None) -> tuple[Span, ...]:
+    """Return bytes that hide nothing, a made-up example, for display."""
+    return _spans(data, [], list(marks), look or Look())
 
 
 def printable(text: str, look: Look | None = None) -> str:

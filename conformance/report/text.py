@@ -107,7 +107,7 @@ def frame_lines(spans: Iterable[Span], width: int) -> list[str]:
 
 
 def _rows(cells: list[tuple[str, bool]], width: int) -> Iterator[list[tuple[str, bool]]]:
-    """Fill lines, ending each after a separator where one stands in its last third."""
+    """Fill lines, ending each after a separator where one stands in its second half."""
     while cells:
         taken = columns = best = 0
         for text, _marked in cells:
@@ -115,7 +115,7 @@ def _rows(cells: list[tuple[str, bool]], width: int) -> Iterator[list[tuple[str,
             if columns > width and taken:
                 break
             taken += 1
-            if text in ";,&" and columns > width * 2 // 3:
+            if text in ";,&" and columns > width // 2:
                 best = taken
         else:
             best = taken

@@ -170,6 +170,36 @@ class TestLink:
 
         asyncio.run(wait())
 
+    def test_peer_that_does_not_read_is_not_read_either(self) -> None:
+        class Transport(asyncio.Transport):
+            def __init__(self) -> None:
+                super().__init__()
+                self.calls: list[str] = []
+
+            def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
+                self.calls.append(f"limit {high}")
+
+            def is_closing(self) -> bool:
+                return False
+
+            def pause_reading(self) -> None:
+                self.calls.append("pause")
+
+            def resume_reading(self) -> None:
+                self.calls.append("resume")
+
+        async def drive() -> None:
+            link, transport = Link(Connection(Role.PLATFORM, HJ_212_2017)), Transport()
+            link.pause_writing()
+            link.connection_made(transport)
+            link.pause_writing()
+            link.resume_writing()
+            link.connection_lost(None)
+            link.resume_writing()
+            assert transport.calls == [f"limit {WRITE_HIGH_WATER}", "pause", "resume"]
+
+        asyncio.run(drive())
+
 
 class TestPlatform:
     def test_answers_and_reports(self) -> None:

@@ -1,0 +1,175 @@
+"""HJ 212 beside the usual way: check value bit by bit, text taken apart by ``str.split``.
+
+Every figure is per frame of ``tests/vectors/bench-mix.bin``. Nothing made is kept, so the collector has nothing to do.
+"""
+
+from __future__ import annotations
+
+import tracemalloc
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import Any
+
+import pytest
+from pytest_benchmark.fixture import BenchmarkFixture
+
+from hj212 import (
+    HJ_212_2017,
+    Connection,
+    Frame,
+    Framer,
+    Role,
+    build_frame,
+    crc16,
+    format_segment,
+    parse_segment,
+)
+
+from .conftest import best
+
+#: What a socket usually hands over at once.
+CHUNK = 4096
+#: The usual way is so slow that a part of the frames must do.
+SLOW_PART = 200
+ROUNDS = 30
+
+
+# The usual way
+
+
+def usual_crc(data: str) -> str:
+    register = 0xFFFF
+    for char in data.encode():
+        register = (register >> 8) ^ char
+        for _ in range(8):
+            if register & 1:
+                register = (register >> 1) ^ 0xA001
+            else:
+                register >>= 1
+    return f"{register:04X}"
+
+
+def usual_framing(stream: str) -> list[str]:
+    return [line for line in stream.split("\r\n") if line.startswith("##") and int(line[2:6]) == len(line) - 10]
+
+
+def usual_parse(line: str) -> dict[str, Any]:
+    data = line[6:-4]
+    if usual_crc(data) != line[-4:]:
+        raise ValueError(line)
+    head, _, area = data.partition("CP=&&")
+    fields: dict[str, Any] = dict(pair.split("=", 1) for pair in head.split(";") if pair)
+    fields["CP"] = [dict(pair.split("=", 1) for pair in item.split(",")) for item in area[:-2].split(";") if item]
+    return fields
+
+
+def usual_build(fields: dict[str, Any]) -> str:
+    head = ";".join(f"{key}={value}" for key, value in fields.items() if key != "CP")
+    area = ";".join(",".join(f"{key}={value}" for key, value in item.items()) for item in fields["CP"])
+    data = f"{head};CP=&&{area}&&"
+    return f"##{len(data):04d}{data}{usual_crc(data)}\r\n"
+
+
+# Ours
+
+
+def framing(stream: bytes) -> None:
+    framer = Framer()
+    for at in range(0, len(stream), CHUNK):
+        framer.feed(stream[at : at + CHUNK])
+
+
+def parsing(stream: bytes) -> None:
+    framer = Framer()
+    for at in range(0, len(stream), CHUNK):
+        for frame in framer.feed(stream[at : at + CHUNK]):
+            if isinstance(frame, Frame) and frame.usable:
+                parse_segment(frame.segment)
+
+
+def each(work: Callable[[Any], object], values: Iterable[Any]) -> None:
+    for value in values:
+        work(value)
+
+
+@pytest.fixture(scope="module")
+def frames(bench_mix: bytes) -> list[Frame]:
+    return [item for item in Framer().feed(bench_mix) if isinstance(item, Frame)]
+
+
+@pytest.fixture(scope="module")
+def work(bench_mix: bytes, frames: list[Frame]) -> dict[str, tuple[Callable[[], None], Callable[[], None]]]:
+    """Name -> ours on every frame, the usual way on the first :data:`SLOW_PART`."""
+    segments = [frame.segment for frame in frames]
+    parsed = [parse_segment(segment) for segment in segments]
+    texts = [segment.decode() for segment in segments[:SLOW_PART]]
+    lines = [frame.raw[:-2].decode() for frame in frames[:SLOW_PART]]
+    stream = "\r\n".join([*lines, ""])
+    dicts = [usual_parse(line) for line in lines]
+
+    def usual_receive() -> None:
+        each(usual_parse, usual_framing(stream))
+
+    return {
+        "crc": (partial(each, crc16, segments), partial(each, usual_crc, texts)),
+        "framing": (partial(framing, bench_mix), partial(each, usual_framing, [stream])),
+        "framing, crc, nested parse": (partial(parsing, bench_mix), usual_receive),
+        "build": (
+            partial(each, lambda segment: build_frame(format_segment(segment)), parsed),
+            partial(each, usual_build, dicts),
+        ),
+    }
+
+
+NAMES = ["crc", "framing", "framing, crc, nested parse", "build"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_ours(name: str, work: Any, frames: list[Frame], benchmark: BenchmarkFixture) -> None:
+    benchmark.group = name
+    benchmark.extra_info["frames"] = len(frames)
+    benchmark.pedantic(work[name][0], rounds=ROUNDS, warmup_rounds=1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_usual_way(name: str, work: Any, benchmark: BenchmarkFixture) -> None:
+    benchmark.group = name
+    benchmark.extra_info["frames"] = SLOW_PART
+    benchmark.pedantic(work[name][1], rounds=5, warmup_rounds=1)
+
+
+def test_both_ways_agree(frames: list[Frame]) -> None:
+    for frame in frames[:SLOW_PART]:
+        line = frame.raw[:-2].decode()
+        fields = usual_parse(line)
+        segment = parse_segment(frame.segment)
+        assert [list(pair) for pair in fields.items() if pair[0] != "CP"] == segment.header
+        assert [[list(pair) for pair in item.items()] for item in fields["CP"]] == segment.items
+        assert usual_build(fields).encode() == frame.raw == build_frame(format_segment(segment))
+
+
+def test_ten_times_faster_where_a_check_value_is_needed(
+    work: Any, frames: list[Frame], measured: Callable[[str], None]
+) -> None:
+    measured(f"{'per frame':<28}{'ours':>10}{'usual':>12}{'ratio':>8}")
+    ratios = {}
+    for name, (ours, usual) in work.items():
+        mine = best(ours, ROUNDS) / len(frames) * 1e6
+        theirs = best(usual, 5) / SLOW_PART * 1e6
+        ratios[name] = theirs / mine
+        measured(f"{name:<28}{mine:>7.2f} us{theirs:>9.1f} us{ratios[name]:>7.1f}x")
+    del ratios["framing"]  # splitting at line ends is quick, and wrong for whatever is damaged
+    assert min(ratios.values()) >= 10, ratios
+
+
+def test_idle_connection(measured: Callable[[str], None]) -> None:
+    Connection(Role.PLATFORM, HJ_212_2017)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        idle = [Connection(Role.PLATFORM, HJ_212_2017) for _ in range(10_000)]
+        size = (tracemalloc.get_traced_memory()[0] - before) / len(idle)
+    finally:
+        tracemalloc.stop()
+    measured(f"{'idle Connection':<28}{size:>7.0f} bytes")
+    assert size <= 1024

@@ -1,0 +1,432 @@
+"""Write the reference pages that repeat what the code and its tables already say.
+
+    python tools/reference.py update    write docs/en/reference and docs/zh/reference
+    python tools/reference.py check     exit 1 when a page is not what `update` would write
+
+Needs the packages importable, as in an environment made by `pip install -e '.[test]'`.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+from accessctl.cli import build_command as accessctl_command
+from conformance import plan
+from conformance.case import CASES, Case
+from conformance.catalogue import CaseText, case_text, requirements
+from conformance.cli import build as conformance_command
+from conformance.profile import limit_table
+from conformance.steps import STEPS
+from hj212.cli import build_command as hj212_command
+from hj212.deviations import deviation_rows
+from hj212.editions import HJ_212_2017
+from simulator.cli import build as simulator_command
+from simulator.faults import FAULTS, Fault
+from stationgate.language import LANGUAGES, Language, pick, speaking
+from stationgate.options import Command, Group
+
+DOCS = Path(__file__).resolve().parents[1] / "docs"
+TERMS = DOCS / "terms.csv"
+
+PROGRAMS: Final[tuple[Callable[[], click.Command], ...]] = (
+    conformance_command,
+    hj212_command,
+    accessctl_command,
+    simulator_command,
+)
+
+#: Options that every command has; listed once.
+COMMON = ("--lang", "--help", "--version", "--debug")
+
+Lines = Iterator[str]
+
+
+# Markdown
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Lines:
+    yield row(head)
+    yield row(["---"] * len(head))
+    yield from map(row, rows)
+    yield ""
+
+
+def row(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
+
+
+def code(text: str) -> str:
+    return f"`{text}`"
+
+
+def codes(texts: Iterable[str]) -> str:
+    return pick("、", ", ").join(map(code, texts))
+
+
+def fence(language: str, lines: Iterable[str]) -> Lines:
+    yield f"```{language}"
+    yield from lines
+    yield "```"
+    yield ""
+
+
+def prose(text: str) -> str:
+    """Return a text of the code as Markdown: what could start markup or HTML is escaped."""
+    return re.sub(r"([\\`*_<>|\[\]])", r"\\\1", " ".join(text.split()))
+
+
+# Command lines
+
+
+def command_line() -> Lines:
+    yield pick("# 命令行", "# Command line")
+    yield ""
+    yield pick(
+        "每个包一条命令，与包同名；`python -m 包名` 与之相同。退出码见[退出码](exit-codes.md)。",
+        "One program per package, named like it; `python -m PACKAGE` is the same. See [exit codes](exit-codes.md).",
+    )
+    yield ""
+    yield pick("所有命令都有的选项：", "Options that every command has:")
+    yield ""
+    yield from table(
+        (pick("选项", "option"), pick("含义", "meaning")),
+        (
+            ("`--help`", pick("显示帮助，例子在最前。", "Show help; it starts with examples.")),
+            (
+                "`--lang zh|en`",
+                pick(
+                    "所有文字的语言。默认取自配置文件，其次取自系统区域设置。",
+                    "Language of all text. Default: from the profile, then the locale.",
+                ),
+            ),
+            (
+                "`--debug`",
+                pick(
+                    "意外出错时显示调用栈；与 `STATIONGATE_DEBUG=1` 相同。",
+                    "Show the traceback of an unexpected error; the same as `STATIONGATE_DEBUG=1`.",
+                ),
+            ),
+            (
+                "`--version`",
+                pick("显示版本，只用于 `PROGRAM --version`。", "Show the version, as `PROGRAM --version`."),
+            ),
+        ),
+    )
+    for build in PROGRAMS:
+        program = build()
+        assert isinstance(program, Group)
+        yield f"## {program.name}"
+        yield ""
+        yield prose(program.help or "")
+        yield ""
+        yield from examples(program.examples)
+        for name, command in program.commands.items():
+            yield from one_command(f"{program.name} {name}", command)
+
+
+def one_command(path: str, command: click.Command) -> Lines:
+    yield f"### {path}"
+    yield ""
+    arguments = [param for param in command.params if isinstance(param, click.Argument)]
+    options = [p for p in command.params if isinstance(p, click.Option) and not set(p.opts) & set(COMMON)]
+    yield from fence("text", [" ".join([path, *(["[OPTIONS]"] if options else []), *map(argument, arguments)])])
+    for paragraph in re.split(r"\n\s*\n", command.help or ""):
+        yield prose(paragraph)
+        yield ""
+    assert isinstance(command, Command)
+    yield from examples(command.examples)
+    if options:
+        yield from table(
+            (pick("选项", "option"), pick("含义", "meaning")),
+            ((code(option_words(option)), prose(option.help or "")) for option in options),
+        )
+
+
+def examples(given: Iterable[tuple[str, str]]) -> Lines:
+    for line, purpose in given:
+        yield prose(purpose) + pick("：", ":")
+        yield ""
+        yield from fence("sh", [line])
+
+
+def argument(param: click.Argument) -> str:
+    # What click prints differs from version to version.
+    name = param.metavar or (param.name or "").upper()
+    name = name if param.required or name.startswith("[") else f"[{name}]"
+    return f"{name}..." if param.nargs == -1 else name
+
+
+def option_words(option: click.Option) -> str:
+    words = ", ".join(sorted(option.opts, key=len))
+    if option.is_flag:
+        return words
+    if option.metavar:
+        return f"{words} {option.metavar}"
+    kind = option.type
+    if isinstance(kind, click.Choice):
+        return f"{words} {'|'.join(map(str, kind.choices))}"
+    if isinstance(kind, click.IntRange | click.FloatRange):
+        low, high = ("" if bound is None else f"{bound:g}" for bound in (kind.min, kind.max))
+        return f"{words} {low}..{high}"
+    return f"{words} {kind.name.upper()}"
+
+
+# Cases
+
+
+def cases() -> Lines:
+    yield pick("# 用例", "# Cases")
+    yield ""
+    yield pick(
+        f"一共 {len(CASES)} 个用例，判定门禁控制器的 {len(requirements())} 条要求。每个用例只判定一件事，"
+        "依据所列条款，并且会被列出的每一种故障判出（见[故障](faults.md)）。"
+        "在终端上看同样的内容：`conformance explain` 加用例编号。",
+        f"{len(CASES)} cases judge the {len(requirements())} requirements on door controllers. Each judges one thing "
+        "by the clause it cites, and rejects every defect listed with it (see [faults](faults.md)). "
+        "`conformance explain` with the id of a case prints the same in a terminal.",
+    )
+    yield ""
+    yield from table(
+        (pick("标记", "mark"), pick("含义", "meaning")),
+        (
+            ("shall / should", pick("必须；应当：不满足时只是提醒", "binding; advice, of which a breach is a warning")),
+            ("`@auto`", pick("不需要人操作", "nobody has to act")),
+            ("`@manual`", pick("需要有人在门边按提示操作", "a person acts at the door, as prompted")),
+            ("`@quick`", pick("几分钟内完成", "takes minutes")),
+            ("`@long`", pick("要等定时上报、重发或断网", "waits for timed reports, repeats or an outage")),
+        ),
+    )
+    yield pick(
+        "“来源”一栏：seed 为宁夏方案（征求意见稿），text 为标准原文，guess 为工程上的选择，默认从不判为不合格。",
+        "Source: seed is the regional plan (a draft for comment), text a standard, guess an engineering choice, which "
+        "is never a FAIL by default.",
+    )
+    yield ""
+    by_requirement = defaultdict(list)
+    for case in CASES.values():
+        by_requirement[case_text(case.id).requirement].append(case)
+    for id, requirement in requirements().items():
+        yield f"## {id}"
+        yield ""
+        yield prose(requirement.text)
+        yield ""
+        head = pick("条款", "Clause"), pick("方式", "mode"), pick("来源", "source")
+        values = requirement.clause, requirement.mode, requirement.source
+        yield pick("；", "; ").join(f"{h}{pick('：', ': ')}{v}" for h, v in zip(head, values, strict=True))
+        yield ""
+        for case in by_requirement[id]:
+            yield from one_case(case, case_text(case.id))
+
+
+def one_case(case: Case, text: CaseText) -> Lines:
+    yield f"### {case.id}"
+    yield ""
+    yield f"**{prose(text.title)}**"
+    yield ""
+    rows = [
+        (pick("要求", "requirement"), text.requirement_label),
+        (pick("条款", "clause"), prose(text.clause)),
+        (pick("约束", "level"), text.level),
+        (pick("标签", "tags"), codes(f"@{tag}" for tag in sorted(plan.tags(case)))),
+        (pick("步骤", "steps"), pick("；", "; ").join(str(STEPS[step].title) for step in case.uses)),
+        (pick("前提", "rests on"), codes(case.needs)),
+        (pick("限值", "limits"), codes(case.limits)),
+        (pick("能判出的故障", "rejects"), codes(case.killed_by)),
+    ]
+    yield from table((pick("项目", "item"), pick("内容", "value")), (r for r in rows if r[1]))
+    if text.why:
+        yield prose(text.why)
+        yield ""
+    for title, frame in ((pick("正确：", "Right:"), text.good), (pick("错误：", "Wrong:"), text.bad)):
+        if frame:
+            yield title
+            yield ""
+            yield from fence("text", frame.rstrip("\n").split("\n"))
+
+
+# Faults
+
+
+LAYERS: Final = {
+    "bytes": ("字节层：数据段以外的部分", "Bytes: what stands around the data segment"),
+    "protocol": ("协议层：字段与交互", "Protocol: fields and flow"),
+    "world": ("现场层：门、人员、时钟", "World: the door, the people, the clock"),
+}
+
+
+def faults() -> Lines:
+    yield pick("# 故障", "# Faults")
+    yield ""
+    yield pick(
+        f"仿真器内置 {len(FAULTS)} 种故障，每种只有一处缺陷。名称用于 `conformance demo --fault`，"
+        "也用于场景文件的 `faults`。“应判”是套件应给出的结论，`conformance selftest` 逐项验证。",
+        f"The simulator knows {len(FAULTS)} defects, one fault each. The names work in `conformance demo --fault` and "
+        "as `faults` in a scenario. What the suite must say of each is proved by `conformance selftest`.",
+    )
+    yield ""
+    rejected_by: dict[str, list[str]] = defaultdict(list)
+    for case in CASES.values():
+        for name in case.killed_by:
+            rejected_by[name].append(case.id)
+    for layer, (zh, en) in LAYERS.items():
+        yield f"## {pick(zh, en)}"
+        yield ""
+        yield from table(
+            (
+                pick("名称", "name"),
+                pick("故障", "defect"),
+                pick("应判", "verdict"),
+                pick("判出它的用例", "rejected by"),
+            ),
+            (fault_row(fault, rejected_by[fault.name]) for fault in FAULTS.values() if fault.layer == layer),
+        )
+
+
+def fault_row(fault: Fault, rejected_by: Iterable[str]) -> tuple[str, ...]:
+    return code(fault.name), prose(pick(fault.zh, fault.en)), fault.expected, codes(rejected_by)
+
+
+# Limits
+
+
+ORIGINS: Final = {"clause": ("条款", "clause"), "suite": ("套件默认", "suite default")}
+
+
+def limits() -> Lines:
+    yield pick("# 限值", "# Limits")
+    yield ""
+    yield pick(
+        "判定时用于比较的每一个数值。在配置文件的 `[limits]` 下改写，报告随之注明出处为配置文件。"
+        "出处为“套件默认”的，没有条文规定；不合格结论若依据它，报告会写明。",
+        "Every number that a verdict compares with. Set it under `[limits]` of a profile; its origin in reports is "
+        "then the profile. No clause stands behind a suite default, and a FAIL that rests on one says so.",
+    )
+    yield ""
+    yield from fence("toml", ["[limits]", "open_time_pass_s = 10"])
+    yield from table(
+        (pick("名称", "name"), pick("默认值", "default"), pick("含义", "what it is"), pick("出处", "origin"),
+         pick("用于", "serves")),
+        (
+            (code(limit.name), str(limit), prose(pick(limit.zh, limit.en)), pick(*ORIGINS[limit.origin]), limit.basis)
+            for limit in limit_table().values()
+        ),
+    )  # fmt: skip
+
+
+# Deviations
+
+
+SUBJECTS: Final = {
+    "frame": ("数据包结构", "The frame"),
+    "crc": ("CRC 校验", "The CRC"),
+    "segment": ("数据段与包头字段", "The data segment and its header fields"),
+    "parameters": ("指令参数 CP", "The data area, CP"),
+}
+
+
+def deviations() -> Lines:
+    yield pick("# 偏差", "# Deviations")
+    yield ""
+    yield pick(
+        "`hj212 decode` 能指出的每一种偏差。`code` 是 JSON 里的代码，不会改名；`{found}` 是实际内容，"
+        "`{expected}` 是与其余部分相符的内容。偏差本身不是结论：由套件决定它算什么。",
+        "Every deviation that `hj212 decode` names. `code` is what JSON shows and does not change; `{found}` is what "
+        "stands there, `{expected}` what would match the rest. A deviation is no verdict: what it is worth is for the "
+        "suite to say.",
+    )
+    yield ""
+    for subject, (zh, en) in SUBJECTS.items():
+        yield f"## {pick(zh, en)}"
+        yield ""
+        yield HJ_212_2017.clauses[subject]
+        yield ""
+        yield from table(
+            ("code", pick("说明", "text")),
+            (
+                (code(line.code), prose(pick(line.zh, line.en)))
+                for line in deviation_rows().values()
+                if line.subject == subject
+            ),
+        )
+
+
+# Glossary
+
+
+def glossary() -> Lines:
+    yield pick("# 术语", "# Glossary")
+    yield ""
+    with TERMS.open(encoding="utf-8", newline="") as file:
+        terms = list(csv.DictReader(file))
+    if pick("zh", "en") == "en":
+        terms.sort(key=lambda term: term["en"].lower())
+    yield from table(
+        (pick("中文", "English"), pick("英文", "Chinese"), pick("代码", "in code"), pick("含义", "meaning")),
+        (
+            (
+                pick(term["zh"], term["en"]),
+                pick(term["en"], term["zh"]),
+                codes(term["code"].split()),
+                prose(pick(term["meaning_zh"], term["meaning_en"])),
+            )
+            for term in terms
+        ),
+    )
+
+
+PAGES: Final[dict[str, Callable[[], Lines]]] = {
+    "cases.md": cases,
+    "command-line.md": command_line,
+    "deviations.md": deviations,
+    "faults.md": faults,
+    "glossary.md": glossary,
+    "limits.md": limits,
+}
+
+
+def render(lang: Language, name: str) -> str:
+    """Return the text of one page."""
+    note = "<!-- Written by tools/reference.py; change what it is written from. -->"
+    with speaking(lang):
+        return "\n".join([note, "", *PAGES[name]()]).rstrip("\n") + "\n"
+
+
+def place(lang: Language, name: str) -> Path:
+    return DOCS / lang / "reference" / name
+
+
+def update() -> int:
+    for lang in LANGUAGES:
+        for name in PAGES:
+            place(lang, name).write_text(render(lang, name), "utf-8", newline="\n")
+    print(f"{len(LANGUAGES) * len(PAGES)} pages written")
+    return 0
+
+
+def check() -> int:
+    stale = [
+        path.relative_to(DOCS.parent).as_posix()
+        for lang in LANGUAGES
+        for name in PAGES
+        if not (path := place(lang, name)).exists() or path.read_text("utf-8") != render(lang, name)
+    ]
+    for name in stale:
+        print(f"not current: {name}", file=sys.stderr)
+    if stale:
+        print("run: python tools/reference.py update", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    actions = {"update": update, "check": check}
+    if len(sys.argv) != 2 or sys.argv[1] not in actions:
+        sys.exit(__doc__)
+    sys.exit(actions[sys.argv[1]]())

@@ -1,4 +1,4 @@
-"""Conformance of stations and doors: transcript in, verdict out; each verdict tied to a clause, to bytes and a mutant."""
+"""Conformance of stations: transcript in, verdict out; each verdict tied to a clause, to bytes and to a mutant."""
 
 from __future__ import annotations
 

@@ -12,9 +12,11 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Final
 
+import accessctl
 from hj212 import HJ_212_2017, Connection, ExeRtn, Message, MessageError, QnRtn, Role, Rules, compose
 from hj212.codes import CommandKind
 from hj212.events import Event, MessageReceived, SendTimedOut, UploadAcknowledged
@@ -24,7 +26,7 @@ from hj212.times import format_time, parse_time
 from .behaviour import Behaviour, Upload, copy_message
 from .world import DoorWorld, Method, Opening
 
-__all__ = ["MAX_QUEUED", "NX_CODES", "Codes", "DoorController", "DoorSettings"]
+__all__ = ["MAX_QUEUED", "Codes", "DoorController", "DoorSettings"]
 
 #: Uploads kept while the platform is away: ten days of reports and a busy door. The oldest is dropped first.
 MAX_QUEUED: Final = 10_000
@@ -34,6 +36,9 @@ WINDOW: Final = 4
 RECORD_DELAY_S: Final = 0.5
 
 Items = list[list[list[str]]]
+
+
+_ROLES = ("door", "dismantled", "fault", "method", "person", "opened_at", "log")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,22 +54,20 @@ class Codes:
     log: str
     methods: dict[Method, str]
 
+    @classmethod
+    @cache
+    def of(cls, region: str) -> Codes:
+        """Return the codes of a region's dictionary, by its name in :mod:`accessctl`."""
+        rows = {row.role: row for row in accessctl.load(region).codes}
+        known = {method.value for method in Method}
+        methods = {Method(str(v.meaning)): v.wire for v in rows["method"].values if str(v.meaning) in known}
+        names = {name: rows[name].code for name in _ROLES}
+        return cls(**names, methods=methods)
+
     def signal(self, name: str) -> str:
         """Return the code of ``door``, ``dismantled`` or ``fault``."""
         return {"door": self.door, "dismantled": self.dismantled, "fault": self.fault}[name]
 
-
-#: Ningxia, table 2-1.
-NX_CODES: Final = Codes(
-    door="i32001",
-    dismantled="i32002",
-    fault="i32003",
-    method="i32004",
-    person="i32005",
-    opened_at="i32006",
-    log="i31001",
-    methods={Method.FACE: "1", Method.IC_CARD: "2", Method.FINGERPRINT: "3", Method.PASSWORD: "4"},
-)
 
 _LOG_WORDS = {Method.FACE: "人脸", Method.IC_CARD: "刷卡", Method.FINGERPRINT: "指纹", Method.PASSWORD: "密码"}
 
@@ -80,7 +83,7 @@ class DoorSettings:
     form: str = "3020"  #: wire form of periodic reports: ``3020`` or ``2011``
     writes_log: bool = True  #: whether an opening also sends a Chinese log line
     rules: Rules = HJ_212_2017
-    codes: Codes = NX_CODES
+    codes: Codes = field(default_factory=lambda: Codes.of("nx"))
 
     def __repr__(self) -> str:
         return f"DoorSettings(mn={self.mn!r}, pw=***, st={self.st!r}, interval_s={self.interval_s})"

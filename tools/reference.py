@@ -151,10 +151,9 @@ def one_command(path: str, command: click.Command) -> Lines:
 
 
 def examples(given: Iterable[tuple[str, str]]) -> Lines:
-    for line, purpose in given:
-        yield prose(purpose) + pick("：", ":")
-        yield ""
-        yield from fence("sh", [line])
+    lines = [text for line, purpose in given for text in (f"# {purpose}", line)]
+    if lines:
+        yield from fence("sh", lines)
 
 
 def argument(param: click.Argument) -> str:
@@ -176,7 +175,7 @@ def option_words(option: click.Option) -> str:
     if isinstance(kind, click.IntRange | click.FloatRange):
         low, high = ("" if bound is None else f"{bound:g}" for bound in (kind.min, kind.max))
         return f"{words} {low}..{high}"
-    return f"{words} {kind.name.upper()}"
+    return f"{words} {'FILE' if isinstance(kind, click.Path) else 'TEXT'}"
 
 
 # Cases

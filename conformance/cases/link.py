@@ -1,6 +1,8 @@
-"""Does it speak, does it answer, does it repeat: the flows of HJ 212-2017 Annex C as REQ-A-06, -07i, -17 and -18 use them."""
+"""Does it speak, answer, repeat: flows of HJ 212-2017 Annex C as REQ-A-06, -07i, -17 and -18 use them."""
 
 from __future__ import annotations
+
+from itertools import pairwise
 
 from ..case import SPEAKS, Findings, case
 from ..evidence import Evidence
@@ -93,7 +95,7 @@ def repeats_unanswered(e: Evidence) -> Outcome:
     refs = tuple(ref for copy in copies for ref in copy.refs)
     findings = Findings()
     findings.looked()
-    gaps = [b.t - a.t for a, b in zip(copies, copies[1:], strict=False)]
+    gaps = [b.t - a.t for a, b in pairwise(copies)]
     if len(copies) == 1:
         findings.add(limits.resend_severity, say("never repeated"), refs)
     elif len({copy.message.qn for copy in copies}) > 1:

@@ -66,7 +66,8 @@ def data_time_steps_by_the_interval(e: Evidence) -> Outcome:
     findings = Findings()
     for before, after in intervals:
         findings.looked()
-        assert before.data_time is not None and after.data_time is not None
+        assert before.data_time is not None
+        assert after.data_time is not None
         step = after.data_time - before.data_time
         off = abs(step - limits.report_interval_s)
         said = say("step of {step} s", step=f"{step:.0f}")

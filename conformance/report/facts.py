@@ -150,7 +150,8 @@ class CaseFacts:
     places: tuple[Place, ...]
     place_count: int  #: more than :attr:`places` where those are limited
     quotes: tuple[QuoteFacts, ...]  #: for verdicts other than PASS
-    quote_count: int
+    quote_count: int  #: more than :attr:`quotes` where those are limited
+    offending: tuple[int, ...]  #: indices of the frames that a FAIL or WARN rests on
 
 
 @dataclass(frozen=True, slots=True)
@@ -381,6 +382,7 @@ class _Builder:
                 for q in quotes[:MAX_QUOTES]
             ),
             quote_count=len(quotes),
+            offending=tuple(q.index for q in quotes) if result.verdict in (Verdict.FAIL, Verdict.WARN) else (),
         )
 
     def _expected(self, outcome: Outcome, text: CaseText | None) -> str:

@@ -219,13 +219,14 @@ def _axis(evidence: Evidence, frames: FrameLog) -> list[_Piece]:
 
 def _cuts(evidence: Evidence) -> list[tuple[int, int | None]]:
     """Return where pieces begin: the entry, and the index of the step that begins there."""
-    begins = [
-        entry.seq for entry in evidence.transcript if entry.kind == "step" and entry.attachment["phase"] == "begin"
-    ]
+    begins: dict[str, int] = {}
+    for entry in evidence.transcript:
+        if entry.kind == "step" and entry.attachment["phase"] == "begin":
+            begins.setdefault(entry.attachment["step"], entry.seq)
     if len(begins) > MAX_STEPS or not begins:
         return [(0, None)]
-    cuts: list[tuple[int, int | None]] = [(seq, index) for index, seq in enumerate(begins)]
-    return cuts if begins[0] == 0 else [(0, 0), *cuts[1:]]
+    cuts: list[tuple[int, int | None]] = [(seq, index) for index, seq in enumerate(begins.values())]
+    return [(0, 0), *cuts[1:]]
 
 
 def _weights(durations: Sequence[float], entries: Sequence[int]) -> list[float]:
@@ -283,9 +284,8 @@ def _offending(report: Report) -> dict[int, list[str]]:
     """Return the frames that a FAIL or WARN rests on, with the cases that say so."""
     found: dict[int, list[str]] = defaultdict(list)
     for case in report.cases:
-        if case.verdict.value in ("FAIL", "WARN"):
-            for index in case.offending:
-                found[index].append(case.id)
+        for index in case.offending:
+            found[index].append(case.id)
     return dict(sorted(found.items()))
 
 

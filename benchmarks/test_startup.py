@@ -1,4 +1,4 @@
-"""What starting costs: each command in a fresh interpreter, the shortest of many, beside an interpreter that does nothing."""
+"""What starting costs: a fresh interpreter each time, the shortest of many, beside one that does nothing."""
 
 from __future__ import annotations
 

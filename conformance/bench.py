@@ -8,7 +8,8 @@ Every wait has a deadline and every buffer a limit, so a run ends whatever dials
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from hj212.times import format_qn
@@ -19,11 +20,10 @@ from . import literal
 from .evidence import Heard, LinkReader, Stray
 from .operator import Act, Operator
 from .profile import Profile
-from .steps import STEPS, StepEnd
 from .transcript import Transcript, TranscriptFullError
 from .verdicts import Said
 
-__all__ = ["MAX_GARBAGE_LINKS", "MAX_LINKS", "Bench"]
+__all__ = ["MAX_GARBAGE_LINKS", "MAX_LINKS", "Bench", "StepEnd"]
 
 #: Links open at once. A site behind a gateway has a few; a peer that opens more is broken or hostile.
 MAX_LINKS: Final = 64
@@ -33,6 +33,14 @@ MAX_GARBAGE_LINKS: Final = 8
 MAX_LINK_NOTES: Final = 1000
 
 Progress = Callable[[Said, float | None], None]
+
+
+@dataclass(frozen=True, slots=True)
+class StepEnd:
+    """How a step ended: ``done``, ``timeout``, ``pending``, ``declined`` or ``aborted``, and what to remember."""
+
+    result: str = "done"
+    detail: dict[str, Any] = field(default_factory=dict)
 
 
 class Bench:
@@ -113,12 +121,12 @@ class Bench:
         """Undo :meth:`stop_listening`."""
         await self.listen(self._host, self.port)
 
-    async def run(self, steps: Iterable[str]) -> None:
-        """Go through the steps; after an end ahead of time the rest are on record as aborted."""
+    async def run(self, steps: Iterable[tuple[str, Callable[[Bench], Awaitable[StepEnd]]]]) -> None:
+        """Go through the steps, ids and how each is done; after an early end the rest are on record as aborted."""
         try:
-            for step in steps:
+            for step, stimulus in steps:
                 self.transcript.add("step", self.now, step=step, phase="begin")
-                end = self._unless_stopped(None) or self._unless_stopped(await STEPS[step].run(self)) or StepEnd()
+                end = self._unless_stopped(None) or self._unless_stopped(await stimulus(self)) or StepEnd()
                 self.transcript.add("step", self.now, step=step, phase="end", result=end.result, **end.detail)
                 if step == "connect" and end.result != "done" and not self.stopped:
                     self.stop("no device")

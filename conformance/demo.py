@@ -21,6 +21,7 @@ from .bench import Bench, Progress
 from .operator import Act
 from .plan import Plan
 from .profile import Limits, Profile, shipped
+from .stimuli import STIMULI
 from .transcript import Transcript
 
 __all__ = ["check_faults", "demo_profile", "rehearse"]
@@ -106,7 +107,7 @@ def rehearse(
         station.port = bench.port
         life = asyncio.create_task(station.run())
         try:
-            await bench.run(plan.steps)
+            await bench.run((step, STIMULI[step]) for step in plan.steps)
         finally:
             life.cancel()
             with suppress(asyncio.CancelledError):

@@ -414,11 +414,27 @@ class Evidence:
     def periodic(self) -> list[Heard]:
         """The timed reports before the suite disturbed anything: state frames that no act explains.
 
-        Frames with two states or more where there are any: a lone state is a change that somebody else caused.
+        Frames with two states or more where there are any: a lone state is a change that somebody else caused. Some
+        devices send all three states with a change too; such a frame is a report only if one was due.
         """
         free = [h for h in self.states if h.t < self.disturbed_from and id(h) not in self.event_frames]
         several = [h for h in free if sum(code in h.codes for code in STATES) > 1]
-        return several or free
+        kept: list[Heard] = []
+        for heard in several or free:
+            if not self._tells_of_an_act(heard) or (kept and self._is_due(heard, kept[-1])):
+                kept.append(heard)
+        return kept
+
+    def _tells_of_an_act(self, heard: Heard) -> bool:
+        for act in self.acts:
+            if act.done and act.act in ACT_STATES and act.seq < heard.seq:
+                code, value = ACT_STATES[act.act]
+                if heard.codes.get(code) == value and heard.t <= act.end + self.limits.event_s:
+                    return True
+        return False
+
+    def _is_due(self, heard: Heard, before: Heard) -> bool:
+        return bool(abs(heard.t - before.t - self.limits.report_interval_s) <= self.limits.arrival_pass_s)
 
     @cached_property
     def clock_offset(self) -> tuple[float, float] | None:

@@ -37,12 +37,8 @@ class Plan:
 def tags(case: Case) -> set[str]:
     """Return the tags of a case: ``auto`` or ``manual``, ``quick`` or ``long``."""
     manual = any(STEPS[step].manual for step in case.uses)
-    long = any(step in LONG_STEPS for step in case.uses)
+    long = any(STEPS[step].long for step in case.uses)
     return {"manual" if manual else "auto", "long" if long else "quick"}
-
-
-#: Steps that take minutes to hours of real time.
-LONG_STEPS = frozenset({"observe", "withhold", "outage", "dismantle"})
 
 
 def make_plan(profile: Profile, select: Sequence[str] = (), exclude: Sequence[str] = ()) -> Plan:

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 from hj212 import Message, Segment, build_frame
 from hj212.times import format_qn, format_time
 
-if TYPE_CHECKING:
-    from .door import DoorController
-    from .world import Opening
+from .codes import Codes
+from .world import Opening
 
-__all__ = ["Behaviour", "Upload", "copy_message"]
+__all__ = ["Behaviour", "Device", "Upload", "copy_message"]
+
+
+class Device(Protocol):
+    """What a piece of behaviour may know of the station it belongs to."""
+
+    codes: Codes
+    reboots: int
+
+    def device_time(self, now: float) -> float: ...
 
 
 @dataclass(slots=True)
@@ -34,7 +42,7 @@ def copy_message(message: Message, **header: str) -> Message:
     return Message(Segment(fields, items, segment.opening, segment.closing, segment.trailer))
 
 
-def _as_it_is(upload: Upload, door: DoorController, now: float) -> Message:
+def _as_it_is(upload: Upload, door: Device, now: float) -> Message:
     return upload.message
 
 
@@ -42,19 +50,19 @@ def _report_state(signal: str, value: int, kind: str) -> str:
     return str(value)
 
 
-def _method_code(opening: Opening, door: DoorController) -> str:
+def _method_code(opening: Opening, door: Device) -> str:
     return door.codes.methods[opening.method]
 
 
-def _person_code(opening: Opening, door: DoorController) -> str:
+def _person_code(opening: Opening, door: Device) -> str:
     return opening.person
 
 
-def _opened_at(opening: Opening, door: DoorController) -> str:
+def _opened_at(opening: Opening, door: Device) -> str:
     return format_time(door.device_time(opening.at))
 
 
-def _qn(door: DoorController, device_ms: int) -> str:
+def _qn(door: Device, device_ms: int) -> str:
     return format_qn(device_ms)
 
 
@@ -72,8 +80,8 @@ class Behaviour:
     # protocol
     shape: list[Callable[[Message, str], Message]] = field(default_factory=list)  #: edits of every message, in order
     mn: Callable[[str], str] = lambda mn: mn  #: the MN it believes to have
-    qn: Callable[[DoorController, int], str] = _qn  #: device milliseconds -> QN
-    transmit: Callable[[Upload, DoorController, float], Message] = _as_it_is  #: last look before an upload goes out
+    qn: Callable[[Device, int], str] = _qn  #: device milliseconds -> QN
+    transmit: Callable[[Upload, Device, float], Message] = _as_it_is  #: last look before an upload goes out
     recount: int | None = None  #: resends, where not ReCount
     overtime_s: float | None = None  #: spacing of resends, where not OverTime
     new_qn_on_resend: bool = False
@@ -95,9 +103,9 @@ class Behaviour:
     event_restarts_timer: bool = False
     records: Callable[[Opening], int] = lambda opening: 1  #: how many records an opening yields
     record_in_pieces: bool = False
-    method_code: Callable[[Opening, DoorController], str] = _method_code
-    person_code: Callable[[Opening, DoorController], str] = _person_code
-    opened_at: Callable[[Opening, DoorController], str] = _opened_at
+    method_code: Callable[[Opening, Device], str] = _method_code
+    person_code: Callable[[Opening, Device], str] = _person_code
+    opened_at: Callable[[Opening, Device], str] = _opened_at
     log_text: Callable[[str], bytes] = lambda text: f"//{text}//".encode()
     locks_up_on_fault: bool = False
     keeps_while_offline: Callable[[str], bool] = lambda kind: True

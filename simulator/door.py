@@ -13,10 +13,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import cache
 from typing import Final
 
-import accessctl
 from hj212 import HJ_212_2017, Connection, ExeRtn, Message, MessageError, QnRtn, Role, Rules, compose
 from hj212.codes import CommandKind
 from hj212.events import Event, MessageReceived, SendTimedOut, UploadAcknowledged
@@ -24,9 +22,10 @@ from hj212.messages import request_answer, request_result
 from hj212.times import format_time, parse_time
 
 from .behaviour import Behaviour, Upload, copy_message
+from .codes import Codes
 from .world import DoorWorld, Method, Opening
 
-__all__ = ["MAX_QUEUED", "Codes", "DoorController", "DoorSettings"]
+__all__ = ["MAX_QUEUED", "DoorController", "DoorSettings"]
 
 #: Uploads kept while the platform is away: ten days of reports and a busy door. The oldest is dropped first.
 MAX_QUEUED: Final = 10_000
@@ -36,37 +35,6 @@ WINDOW: Final = 4
 RECORD_DELAY_S: Final = 0.5
 
 Items = list[list[list[str]]]
-
-
-_ROLES = ("door", "dismantled", "fault", "method", "person", "opened_at", "log")
-
-
-@dataclass(frozen=True, slots=True)
-class Codes:
-    """The regional codes a door writes, by role."""
-
-    door: str
-    dismantled: str
-    fault: str
-    method: str
-    person: str
-    opened_at: str
-    log: str
-    methods: dict[Method, str]
-
-    @classmethod
-    @cache
-    def of(cls, region: str) -> Codes:
-        """Return the codes of a region's dictionary, by its name in :mod:`accessctl`."""
-        rows = {row.role: row for row in accessctl.load(region).codes}
-        known = {method.value for method in Method}
-        methods = {Method(str(v.meaning)): v.wire for v in rows["method"].values if str(v.meaning) in known}
-        names = {name: rows[name].code for name in _ROLES}
-        return cls(**names, methods=methods)
-
-    def signal(self, name: str) -> str:
-        """Return the code of ``door``, ``dismantled`` or ``fault``."""
-        return {"door": self.door, "dismantled": self.dismantled, "fault": self.fault}[name]
 
 
 _LOG_WORDS = {Method.FACE: "人脸", Method.IC_CARD: "刷卡", Method.FINGERPRINT: "指纹", Method.PASSWORD: "密码"}

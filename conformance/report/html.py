@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -80,31 +80,100 @@ def render(report: Report) -> str:
     with speaking(report.lang):
         listed = _listed(report)
         script = _asset("report.js")
-        return _template().render(
-            report=report,
-            html_lang=_HTML_LANG[report.lang],
-            style=_asset("report.css"),
-            script=script,
-            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
-            title=report.in_both(TITLE),
-            trial_run=report.in_both(TRIAL_RUN),
-            disclaimer=report.in_both(DISCLAIMER),
-            headline=_headline(report),
-            tiles=[(verdict, report.counts[verdict]) for verdict in _TILES],
-            judged=sum(report.counts.values()),
-            details=[(case, _excerpts(report, case)) for verdict in _DETAILED for case in _with(report, verdict)],
-            last_line=last_line(report),
-            timeline=draw(report),
-            listed=listed,
-            omitted=len(report.frames) - len(listed),
-            level_word=level_word,
-            source_word=lambda source: gettext(_SOURCES.get(source, source)),
-            time_modes=", ".join(map(time_mode_word, report.time_modes)),
-            moment=moment,
-            detailed=frozenset(_DETAILED),
+        return (
+            _environment()
+            .get_template("report.html.j2")
+            .render(
+                report=report,
+                html_lang=_HTML_LANG[report.lang],
+                style=_asset("report.css"),
+                script=script,
+                script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+                title=report.in_both(TITLE),
+                trial_run=report.in_both(TRIAL_RUN),
+                disclaimer=report.in_both(DISCLAIMER),
+                headline=_headline(report),
+                tiles=[(verdict, report.counts[verdict]) for verdict in _TILES],
+                judged=sum(report.counts.values()),
+                details=[(case, _excerpts(report, case)) for verdict in _DETAILED for case in _with(report, verdict)],
+                last_line=last_line(report),
+                timeline=draw(report),
+                listed=listed,
+                omitted=len(report.frames) - len(listed),
+                level_word=level_word,
+                source_word=lambda source: gettext(_SOURCES.get(source, source)),
+                time_modes=", ".join(map(time_mode_word, report.time_modes)),
+                moment=moment,
+                detailed=frozenset(_DETAILED),
+            )
         )
 
 
 @cache
-def _template() -> Environment:
-    raise NotImplementedError
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("conformance.report"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.globals |= {"_": gettext, "ngettext": ngettext}
+    return environment
+
+
+@cache
+def _asset(name: str) -> str:
+    return resources.files(__package__).joinpath("templates", name).read_text("utf-8")
+
+
+def _headline(report: Report) -> str:
+    failed = report.counts[Verdict.FAIL]
+    if failed:
+        return ngettext("{count} case failed.", "{count} cases failed.", failed).format(count=failed)
+    if report.counts[Verdict.ERROR]:
+        return _("The test system itself failed; this says nothing about the device.")
+    if report.counts[Verdict.INCONCLUSIVE] or report.counts[Verdict.PENDING]:
+        return _("No case failed, but not every case could be judged.")
+    if report.counts[Verdict.WARN]:
+        return _("Everything that was judged passed, with warnings.")
+    return _("Everything that was judged passed.")
+
+
+def _with(report: Report, verdict: Verdict) -> Iterator[CaseFacts]:
+    return (case for case in report.cases if case.verdict is verdict)
+
+
+def _excerpts(report: Report, case: CaseFacts) -> list[_Excerpt]:
+    return [
+        _Excerpt(
+            "; ".join(map(str, quote.places)),
+            quote.when,
+            quote.row.kind.word,
+            _runs(window(report.spans(quote, _LOOK), _MAX_FRAME_BYTES, _CONTEXT_BYTES)),
+            bool(quote.marks),
+        )
+        for quote in case.quotes
+    ]
+
+
+def _runs(spans: Iterable[Span]) -> tuple[_Run, ...]:
+    return tuple(_Run(marked, tuple(group)) for marked, group in groupby(spans, key=lambda span: span.marked))
+
+
+def _listed(report: Report) -> list[_Listed]:
+    """Return the frames of the table: all, or those that matter and the first of the rest."""
+    offending = {index for case in report.cases for index in case.offending}
+    chosen = sorted(offending)[:MAX_TABLE_FRAMES]
+    for index in range(len(report.frames)):
+        if len(chosen) >= MAX_TABLE_FRAMES:
+            break
+        if index not in offending:
+            chosen.append(index)
+    return [_list(report, report.frames[index], index in offending) for index in sorted(chosen)]
+
+
+def _list(report: Report, row: FrameRow, offending: bool) -> _Listed:
+    spans = window(report.redactor.spans(row.refs, (), _LOOK), _MAX_LISTED_BYTES, _CONTEXT_BYTES)
+    return _Listed(row, clock_time(report.evidence.wall(row.t)), offending, _runs(spans))

@@ -381,7 +381,9 @@ def _notes(shared: int, offending: dict[int, list[str]], acts_left: int) -> Iter
     yield _("Each step has its own scale; inside a step time runs evenly.")
     if shared:
         yield ngettext(
-            "{count} frame shares a mark with its neighbours.", "{count} frames share a mark with their neighbours.", shared
+            "{count} frame shares a mark with its neighbours.",
+            "{count} frames share a mark with their neighbours.",
+            shared,
         ).format(count=shared)
     if len(offending) > MAX_OFFENDING:
         yield _("Only the first {count} frames that a verdict rests on are drawn.").format(count=MAX_OFFENDING)

@@ -11,6 +11,7 @@ import pytest
 
 from hj212 import HJ_212_2017, Connection, Frame, Framer, Message, Role, compose
 from hj212.aio import (
+    WRITE_HIGH_WATER,
     CloseReason,
     Link,
     LinkClosed,

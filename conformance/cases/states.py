@@ -129,8 +129,9 @@ def report_repeats_the_alarm(e: Evidence) -> Outcome:
         return inconclusive(expected, say("the reader was not lifted and put back"))
     findings = Findings()
     refs: tuple[Ref, ...] = ()
-    for heard in e.periodic:
-        if lifted.seq < heard.seq < back.seq and "i32002" in heard.codes:
+    for heard in e.states:
+        told_of = id(heard) in e.event_frames or len(heard.codes) == 1
+        if lifted.seq < heard.seq < back.seq and not told_of and "i32002" in heard.codes:
             findings.looked()
             refs = heard.where("i32002")
             if heard.codes["i32002"] == "0":

@@ -352,7 +352,7 @@ class _Builder:
         for id in sorted(groups, key=lambda id: order.get(id, len(order))):
             row = known.get(id)
             words = (row.text, row.clause, row.source) if row else ("", groups[id][0].clause, "")
-            found.append(RequirementFacts(id, *words, tuple(groups[id])))
+            found.append(RequirementFacts(id, *words, tuple(sorted(groups[id], key=lambda case: case.requirement))))
         return tuple(found)
 
     def _case(self, result: CaseResult, text: CaseText | None) -> CaseFacts:

@@ -30,8 +30,8 @@ MAX_TABLE_FRAMES: Final = 400
 _MAX_FRAME_BYTES: Final = 1200
 _MAX_LISTED_BYTES: Final = 400
 _CONTEXT_BYTES: Final = 80
+_UNBROKEN_CHARS: Final = 32
 
-_LOOK: Final = Look(pictures=True)
 _HTML_LANG: Final = {"zh": "zh-CN", "en": "en"}
 #: The verdicts as the summary shows them.
 _TILES: Final = (
@@ -54,6 +54,11 @@ class _Run:
 
     marked: bool
     spans: tuple[Span, ...]
+
+    @property
+    def short(self) -> bool:
+        """Whether it fits on a line and should stay on one."""
+        return sum(len(span.text) for span in self.spans) <= _UNBROKEN_CHARS
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +106,7 @@ def render(report: Report) -> str:
                 listed=listed,
                 omitted=len(report.frames) - len(listed),
                 level_word=level_word,
-                source_word=lambda source: gettext(_SOURCES.get(source, source)),
+                source_word=_source_word,
                 time_modes=", ".join(map(time_mode_word, report.time_modes)),
                 moment=moment,
                 detailed=frozenset(_DETAILED),
@@ -128,6 +133,10 @@ def _asset(name: str) -> str:
     return resources.files(__package__).joinpath("templates", name).read_text("utf-8")
 
 
+def _source_word(source: str) -> str:
+    return gettext(_SOURCES.get(source, source))
+
+
 def _headline(report: Report) -> str:
     failed = report.counts[Verdict.FAIL]
     if failed:
@@ -151,7 +160,7 @@ def _excerpts(report: Report, case: CaseFacts) -> list[_Excerpt]:
             "; ".join(map(str, quote.places)),
             quote.when,
             quote.row.kind.word,
-            _runs(window(report.spans(quote, _LOOK), _MAX_FRAME_BYTES, _CONTEXT_BYTES)),
+            _runs(window(report.spans(quote, Look()), _MAX_FRAME_BYTES, _CONTEXT_BYTES)),
             bool(quote.marks),
         )
         for quote in case.quotes
@@ -175,5 +184,5 @@ def _listed(report: Report) -> list[_Listed]:
 
 
 def _list(report: Report, row: FrameRow, offending: bool) -> _Listed:
-    spans = window(report.redactor.spans(row.refs, (), _LOOK), _MAX_LISTED_BYTES, _CONTEXT_BYTES)
+    spans = window(report.redactor.spans(row.refs), _MAX_LISTED_BYTES, _CONTEXT_BYTES)
     return _Listed(row, clock_time(report.evidence.wall(row.t)), offending, _runs(spans))

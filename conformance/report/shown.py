@@ -69,7 +69,7 @@ _SENTENCE_PERSON = re.compile(r"(i32005(?:-(?!flag)[0-9A-Za-z]+)?\s*=\s*)([^\s;,
 # Half a character that stands for no byte.
 _LONE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
-_ESCAPES: Final = {"\r": r"\r", "\n": r"\n", "\t": r"\t", "\\": r"\\"}
+_ESCAPES: Final = {"\r": r"\r", "\n": r"\n", "\t": r"\t"}
 
 
 class SpanKind(StrEnum):
@@ -95,14 +95,12 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How invisible characters are written.
+    """How characters are shown: invisible ones as ``\\r``, ``\\x1B`` or ``\\u202E``, a backslash doubled.
 
     Attributes:
-        pictures: CR and LF as the symbols for them, else as ``\\r`` and ``\\n``.
-        charset: Characters that this encoding lacks are written as ``\\uNNNN``; empty: all can be shown.
+        charset: Characters that this encoding lacks are written as ``\\uNNNN`` too; empty: all can be shown.
     """
 
-    pictures: bool = False
     charset: str = ""
 
     def character(self, char: str) -> tuple[SpanKind, str]:
@@ -111,10 +109,8 @@ class Look:
         if 0xDC80 <= code <= 0xDCFF:
             return SpanKind.BYTE, f"\\x{code - 0xDC00:02X}"
         if char == "\\":
-            return SpanKind.TEXT, char if self.pictures else r"\\"
+            return SpanKind.TEXT, r"\\"
         if code < 0x20 or code == 0x7F:
-            if self.pictures:
-                return SpanKind.CONTROL, chr(0x2421 if code == 0x7F else 0x2400 + code)
             return SpanKind.CONTROL, _ESCAPES.get(char, f"\\x{code:02X}")
         if not char.isprintable() or (self.charset and not _encodable(char, self.charset)):
             return SpanKind.CONTROL, _escape(char)

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Final
 
 from hj212.times import CHINA
-from stationgate.language import N_, _, gettext, ngettext
+from stationgate.language import N_, _, gettext
 
 from ..evidence import ActRecord, Evidence
 from ..steps import STEPS
@@ -380,11 +380,7 @@ def _duration(seconds: float) -> str:
 def _notes(shared: int, offending: dict[int, list[str]], acts_left: int) -> Iterator[str]:
     yield _("Each step has its own scale; inside a step time runs evenly.")
     if shared:
-        yield ngettext(
-            "{count} frame shares a mark with its neighbours.",
-            "{count} frames share a mark with their neighbours.",
-            shared,
-        ).format(count=shared)
+        yield _("{count} frames lie too close to be drawn one by one: neighbours share a mark.").format(count=shared)
     if len(offending) > MAX_OFFENDING:
         yield _("Only the first {count} frames that a verdict rests on are drawn.").format(count=MAX_OFFENDING)
     if acts_left > 0:

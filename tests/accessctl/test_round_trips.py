@@ -43,7 +43,8 @@ OPEN = DoorState(mn=MN, data_time=AT, door=DoorPosition.OPEN)
 FORMS = [(load(name), form) for name in names() for form in load(name).forms]
 IDS = [f"{dictionary.name}-{form}" for dictionary, form in FORMS]
 
-times = st.datetimes(datetime(2000, 1, 2), datetime(2099, 12, 30)).map(lambda t: t.replace(microsecond=0, tzinfo=CHINA))
+# Openings are drawn up to twelve days before DataTime, and no time lies before the year 2000.
+times = st.datetimes(datetime(2000, 2, 1), datetime(2099, 12, 30)).map(lambda t: t.replace(microsecond=0, tzinfo=CHINA))
 mns = st.text("0123456789ABCDEF", min_size=24, max_size=24)
 person_codes = st.from_regex(r"[0-9A-Za-z_-]{1,17}", fullmatch=True)
 log_texts = st.text(st.characters(exclude_categories=("Cs", "Cc"), exclude_characters="/&"), min_size=1, max_size=200)

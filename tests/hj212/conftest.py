@@ -8,6 +8,11 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# A busy machine is no error of the code under test.
+settings.register_profile("without-deadline", deadline=None)
+settings.load_profile("without-deadline")
 
 VECTORS = Path(__file__).parents[1] / "vectors"
 

@@ -324,6 +324,11 @@ class TestCombinations:
             assert codes(of(GOOD)[:cut])[-1:] == ["frame-cut"]
             assert set(codes(of(GOOD)[:cut])) <= {"frame-cut", "edition-other"}
 
+    def test_identity_before_password(self) -> None:
+        mn, pw = "MN=010000A8900016F000169DC0", "PW=100000"
+        (deviation,) = examine(one(header(f"{pw};{mn}", f"{mn};{pw}")), HJ_212_2017)
+        assert (deviation.code, deviation.found, deviation.expected) == ("field-order", "PW", "MN")
+
     def test_frame_without_anything(self) -> None:
         assert codes(build_frame(b"")) == ["edition-other", *["field-missing"] * 6, "cp-missing"]
 

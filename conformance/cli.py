@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import click
 
+from stationgate import __version__
 from stationgate.exits import ExitCode, UsageFault
 from stationgate.language import _, pick
 from stationgate.options import Group, group, json_option
@@ -191,25 +193,22 @@ def _finish(
     from .report import junit as junit_report
 
     results = judge(transcript, profile, plan)
-    report = facts.Report.build(results, transcript, profile, plan, started=started, ended=time.time(), strict=strict)
+    report = facts.build(
+        results, transcript, profile, plan, version=__version__, started=started, ended=time.time(), strict=strict
+    )
     if as_json:
-        for line in jsonlines.render(report):
-            click.echo(line)
+        click.echo(jsonlines.render(report), nl=False)
     if html:
         Path(html).write_text(html_report.render(report), encoding="utf-8", newline="\n")
     if junit:
-        Path(junit).write_bytes(junit_report.render(report))
-    click.echo(text.render(report, colour=_in_colour(err=as_json)), err=as_json)
+        Path(junit).write_text(junit_report.render(report), encoding="utf-8", newline="\n")
+    stream = sys.stderr if as_json else sys.stdout
+    width = shutil.get_terminal_size((100, 24)).columns
     for path in (html, junit):
         if path:
             click.echo(_("report: {path}").format(path=Path(path).absolute()), err=True)
+    click.echo(text.render(report, colour=text.colour_wanted(stream), width=min(width, 120)), nl=False, err=as_json)
     return int(report.exit_code)
-
-
-def _in_colour(*, err: bool) -> bool:
-    import os
-
-    return (sys.stderr if err else sys.stdout).isatty() and "NO_COLOR" not in os.environ
 
 
 def _add_plan(cli: Group) -> None:

@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
 
 from stationgate.language import N_, _, gettext, ngettext, speaking
 
@@ -107,7 +108,7 @@ def render(report: Report) -> str:
                 omitted=len(report.frames) - len(listed),
                 level_word=level_word,
                 source_word=_source_word,
-                time_modes=", ".join(map(time_mode_word, report.time_modes)),
+                time_modes=_(", ").join(map(time_mode_word, report.time_modes)),
                 moment=moment,
                 detailed=frozenset(_DETAILED),
             )
@@ -124,6 +125,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    environment.filters["breakable"] = _breakable
     environment.globals |= {"_": gettext, "ngettext": ngettext}
     return environment
 
@@ -131,6 +133,11 @@ def _environment() -> Environment:
 @cache
 def _asset(name: str) -> str:
     return resources.files(__package__).joinpath("templates", name).read_text("utf-8")
+
+
+def _breakable(text: str) -> Markup:
+    """Return text that a line may be broken in after each field."""
+    return Markup(";<wbr>").join(text.split(";"))
 
 
 def _source_word(source: str) -> str:

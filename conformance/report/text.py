@@ -87,12 +87,15 @@ def last_line(report: Report) -> str:
         rest = sum(len(group.cases) for group in report.not_judged[_MAX_REASONS:])
         if rest:
             reasons.append(_("{count} for other reasons").format(count=rest))
-        return f"{head}: {'; '.join(reasons)}."
+        return _("{head}: {reasons}.").format(head=head, reasons=_("; ").join(reasons))
 
 
 def _reason(group: NotJudged) -> str:
-    what = f"{group.verdict.word}: {group.reason}" if group.verdict else group.reason
-    return f"{len(group.cases)} {what}"
+    if group.verdict is None:
+        return f"{len(group.cases)} {group.reason}"
+    return _("{count} {verdict} ({reason})").format(
+        count=len(group.cases), verdict=group.verdict.word, reason=group.reason
+    )
 
 
 def frame_lines(spans: Iterable[Span], width: int) -> list[str]:
@@ -160,7 +163,7 @@ class _Writer:
         yield self._style(title, bold=True)
         if report.trial_run:
             banner, _other = report.in_both(TRIAL_RUN)
-            missing = _("missing: {names}").format(names=", ".join(report.missing))
+            missing = _("missing: {names}").format(names=_(", ").join(report.missing))
             yield from self._labelled([(self._style(banner, fg="yellow", bold=True), missing)], indent=0)
         device = report.device
         declared = [value for value in (device.edition, f"ST={device.st}" if device.st else "") if value]
@@ -168,7 +171,7 @@ class _Writer:
         rows += [
             (_("device"), ", ".join([f"MN={device.mn or '-'}", *declared])),
             (_("profile"), report.profile),
-            (_("time mode"), ", ".join(time_mode_word(mode) for mode in report.time_modes) or "-"),
+            (_("time mode"), _(", ").join(map(time_mode_word, report.time_modes)) or "-"),
             (_("period"), _("{begin} to {end} (UTC+8)").format(begin=moment(report.started), end=moment(report.ended))),
         ]
         yield from self._labelled(rows, indent=2)
@@ -261,7 +264,7 @@ class _Writer:
 
 
 def _suite_default(limits: Iterable[LimitFacts]) -> str:
-    named = ", ".join(f"{limit.name} = {limit.shown}" for limit in limits)
+    named = _(", ").join(f"{limit.name} = {limit.shown}" for limit in limits)
     return _("rests on limits that only the suite chose: {limits}").format(limits=named)
 
 

@@ -351,7 +351,7 @@ def _act_band(act: ActRecord, axis: Sequence[_Piece], evidence: Evidence) -> Ban
     how = [gettext(_METHOD_WORDS[act.method])] if act.method in _METHOD_WORDS else []
     who = [_("person {letter}").format(letter=act.person)] if act.person else []
     answer = gettext(_RESULTS.get(act.answer, act.answer))
-    title = f"{clock_time(evidence.wall(act.begin))} {', '.join([what, *how, *who])}: {answer}"
+    title = f"{clock_time(evidence.wall(act.begin))} {_(', ').join([what, *how, *who])}: {answer}"
     return Band(round(low, 1), round(max(high - low, 3.0), 1), "", title)
 
 

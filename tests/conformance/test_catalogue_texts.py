@@ -71,7 +71,7 @@ class TestRows:
         guesses = {row.id for row in requirements().values() if row.source == "guess"}
         names = {name for text in TEXTS if text.requirement in guesses for name in CASES[text.id].limits}
         severities = {name: limit_table()[name].value for name in names if name.endswith("_severity")}
-        assert severities == {"query_severity": "WARN", "outage_severity": "WARN"}
+        assert severities == {"outage_severity": "WARN"}
 
 
 class TestWords:

@@ -27,6 +27,8 @@ __all__ = ["MAX_GARBAGE_LINKS", "MAX_LINKS", "Bench", "StepEnd"]
 
 #: Links open at once. A site behind a gateway has a few; a peer that opens more is broken or hostile.
 MAX_LINKS: Final = 64
+#: A link silent for this long may be a half-open leftover; where places are short, the oldest such one is given up.
+LEFTOVER_S: Final = 60.0
 #: Links given up for garbage before the run ends, when nothing readable came from anybody.
 MAX_GARBAGE_LINKS: Final = 8
 #: Refused and closed links noted one by one; later ones are only counted.
@@ -233,6 +235,10 @@ class Bench:
         """Take in a new link; ``False`` when there are too many."""
         self.counts["links"] += 1
         if len(self._links) >= MAX_LINKS:
+            quietest = min(self._links.values(), key=lambda known: known.last_heard)
+            if self.now - quietest.last_heard >= LEFTOVER_S:
+                quietest.cut("silent, and its place was needed")
+        if len(self._links) >= MAX_LINKS:
             self.counts["refused"] += 1
             self._note("refuse", link, why=f"more than {MAX_LINKS} links at once")
             return False
@@ -327,6 +333,7 @@ class _Link(asyncio.Protocol):
         self.mn = ""
         self.peer = ""
         self.bytes_in = 0
+        self.last_heard = bench.now
         self._reader = LinkReader(self.number, bench.limits.frame_stall_s)
         self._transport: asyncio.Transport | None = None
         self._stall: asyncio.TimerHandle | None = None
@@ -347,6 +354,7 @@ class _Link(asyncio.Protocol):
         if self._transport is None or self.bench.stopped:
             return
         self.bytes_in += len(data)
+        self.last_heard = self.bench.now
         self.bench.counts["bytes"] += len(data)
         seq = self.bench.record(self, "in", data)
         if seq is None:

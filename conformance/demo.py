@@ -21,7 +21,7 @@ from .bench import Bench, Progress
 from .operator import Act
 from .plan import Plan
 from .profile import Limits, Profile, shipped
-from .stimuli import STIMULI
+from .stimuli import stimuli_for
 from .transcript import Transcript
 
 __all__ = ["check_faults", "demo_profile", "rehearse"]
@@ -37,6 +37,8 @@ OBSERVE_S: Final = 87_000.0
 
 class SimulatedOperator:
     """Does at the simulated door what a person is asked to do."""
+
+    attended = True
 
     def __init__(self, station: Station) -> None:
         self._station = station
@@ -107,7 +109,7 @@ def rehearse(
         station.port = bench.port
         life = asyncio.create_task(station.run())
         try:
-            await bench.run((step, STIMULI[step]) for step in plan.steps)
+            await bench.run(stimuli_for(plan.steps, attended=True))
         finally:
             life.cancel()
             with suppress(asyncio.CancelledError):

@@ -55,12 +55,16 @@ _OPENINGS = {
 class Operator(Protocol):
     """Whoever acts: a person at a keyboard, a simulated one, nobody."""
 
+    attended: bool  #: whether anybody is there to act
+
     async def perform(self, act: Act) -> str:
         """Have ``act`` done; return ``done``, ``not-fitted``, ``cannot`` or ``pending``."""
 
 
 class AbsentOperator:
     """Nobody is there: every act stays pending."""
+
+    attended = False
 
     async def perform(self, act: Act) -> str:
         return "pending"
@@ -71,6 +75,8 @@ _ANSWERS = {"": "done", "n": "not-fitted", "s": "cannot"}
 
 class ConsoleOperator:
     """Asks at the terminal: Enter when done, ``n`` not fitted, ``s`` cannot be done now."""
+
+    attended = True
 
     async def perform(self, act: Act) -> str:
         keys = say("[Enter] done   [n] not fitted   [s] cannot now")

@@ -203,6 +203,8 @@ def _declared(row: Limit, value: Any) -> Limit:
         raise UsageFault(_("[limits] {key} = {found!r}: expected WARN or FAIL").format(key=key, found=value))
     if not isinstance(value, str) and value < 0:
         raise UsageFault(_("[limits] {key} = {found}: must not be negative").format(key=key, found=value))
+    if row.unit == "" and isinstance(row.value, int) and not isinstance(value, int):
+        raise UsageFault(_("[limits] {key} = {found}: expected a whole number").format(key=key, found=value))
     origin = row.origin if value == limit_table()[key].value else "profile"
     return replace(row, value=value, origin=origin)
 

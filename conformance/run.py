@@ -9,7 +9,7 @@ from .bench import Bench, Progress
 from .operator import Operator
 from .plan import Plan
 from .profile import Profile
-from .stimuli import STIMULI
+from .stimuli import stimuli_for
 from .transcript import Transcript
 
 __all__ = ["LiveRun", "run_live"]
@@ -58,7 +58,7 @@ def run_live(
         holder.append(transcript)
         bench = Bench(profile, transcript, operator, on_progress=on_progress)
         await bench.listen(host, port)
-        await bench.run((step, STIMULI[step]) for step in plan.steps)
+        await bench.run(stimuli_for(plan.steps, attended=operator.attended))
 
     try:
         with asyncio.Runner() as runner:

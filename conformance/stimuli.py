@@ -5,7 +5,7 @@ A stimulus acts and records; it judges nothing.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from .bench import Bench, StepEnd
@@ -14,7 +14,7 @@ from .operator import Act
 from .steps import STEPS
 from .verdicts import say
 
-__all__ = ["STIMULI"]
+__all__ = ["STIMULI", "stimuli_for"]
 
 Stimulus = Callable[[Bench], Awaitable[StepEnd]]
 
@@ -29,6 +29,15 @@ def _stimulus(step: str) -> Callable[[Stimulus], Stimulus]:
         return stimulus
 
     return register
+
+
+def stimuli_for(steps: Iterable[str], *, attended: bool) -> list[tuple[str, Stimulus]]:
+    """Return how each step is done; unattended, what needs a person is left pending and the link left alone."""
+    return [(step, _left_pending if STEPS[step].manual and not attended else STIMULI[step]) for step in steps]
+
+
+async def _left_pending(bench: Bench) -> StepEnd:
+    return StepEnd("pending")
 
 
 @_stimulus("connect")

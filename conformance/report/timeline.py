@@ -25,7 +25,7 @@ __all__ = ["BIN", "MAX_OFFENDING", "Band", "Lane", "Mark", "StepFacts", "Tick", 
 
 #: Width of the drawing and of the lane names at its left, in user units.
 WIDTH: Final = 1000.0
-LEFT: Final = 108.0
+LEFT: Final = 122.0
 #: Frames of one lane closer than this share a mark, so that 100,000 frames stay some thousand marks.
 BIN: Final = 3.0
 #: Offending frames drawn one by one. A verdict names at most a few; more than this would be a red wall.
@@ -40,7 +40,7 @@ _BOTTOM: Final = 24.0
 _MARK_HEIGHT: Final = 12.0
 #: Least share of the axis for a step, and what time and traffic weigh.
 _LEAST_SHARE: Final = 0.024
-_TICK_GAP: Final = 58.0
+_TICK_GAP: Final = 60.0
 _TICK_STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
 _ACT_WORDS: Final = {
     "open": N_("door opened"),

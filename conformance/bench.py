@@ -360,7 +360,8 @@ class _Link(asyncio.Protocol):
         if seq is None:
             self.cut("transcript full")
             return
-        self._take(self._reader.feed(seq, data, self.bench.now))
+        # The entry's own time, so that the record alone gives the same arrival as the live run saw.
+        self._take(self._reader.feed(seq, data, self.bench.transcript[seq].t_mono))
         self._watch()
 
     def _take(self, items: list[Heard | Stray]) -> None:

@@ -30,6 +30,9 @@ STATES: Final = ("i32001", "i32002", "i32003")
 #: The three parts of an opening.
 OPENING_PARTS: Final = ("i32004", "i32005", "i32006")
 
+#: DataTime has whole seconds and the offset is known to half of one: what was composed on connecting is no backlog.
+BACKLOG_SLACK_S: Final = 2.0
+
 _REPLIES = frozenset(str(int(reply)) for reply in Reply)
 _CODE = re.compile(r"(i[0-9A-Za-z]{5})-(info|rtd)\Z", re.IGNORECASE)
 
@@ -417,7 +420,11 @@ class Evidence:
         Frames with two states or more where there are any: a lone state is a change that somebody else caused. Some
         devices send all three states with a change too; such a frame is a report only if one was due.
         """
-        free = [h for h in self.states if h.t < self.disturbed_from and id(h) not in self.event_frames]
+        free = [
+            h
+            for h in self.states
+            if h.t < self.disturbed_from and id(h) not in self.event_frames and not self.is_backlog(h)
+        ]
         several = [h for h in free if sum(code in h.codes for code in STATES) > 1]
         kept: list[Heard] = []
         for heard in several or free:
@@ -435,6 +442,15 @@ class Evidence:
 
     def _is_due(self, heard: Heard, before: Heard) -> bool:
         return bool(abs(heard.t - before.t - self.limits.report_interval_s) <= self.limits.arrival_pass_s)
+
+    @cached_property
+    def _first_connect(self) -> float:
+        return next((entry.t_wall for entry in self.transcript if entry.kind == "connect"), float("inf"))
+
+    def is_backlog(self, heard: Heard) -> bool:
+        """Whether a frame tells of a time before the device was first connected: it had to wait for us."""
+        told = heard.data_time
+        return told is not None and self.suite_time(told) < self._first_connect - BACKLOG_SLACK_S
 
     @cached_property
     def clock_offset(self) -> tuple[float, float] | None:

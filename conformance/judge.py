@@ -40,11 +40,13 @@ def _outcome(case: Case, plan: Plan, evidence: Evidence, needs: dict[str, Outcom
     expected = Bilingual(text.zh, text.en)
     if case.id in plan.left_out:
         return Outcome(Verdict.NOT_APPLICABLE, expected, plan.left_out[case.id])
+    undone = _undone_step(case, evidence)
+    if undone and undone.verdict is Verdict.PENDING:
+        return replace(undone, expected=expected)
     for id, outcome in needs.items():
         if outcome.verdict in _UNMET:
             why = say("depends on {case}, which is {verdict}", case=id, verdict=say(outcome.verdict.value))
             return Outcome(Verdict.INCONCLUSIVE, expected, why, hint=say("settle that one first"))
-    undone = _undone_step(case, evidence)
     if undone:
         return replace(undone, expected=expected)
     try:

@@ -162,7 +162,7 @@ async def _withhold(bench: Bench) -> StepEnd:
     bench.tell(say("counting the repeats of the unanswered upload"), window)
     await bench.sleep(window)
     bench.answer_withheld()
-    return StepEnd("done", {"qn": first.message.qn, "from": first.t, "window_s": window})
+    return StepEnd("done", {"qn": first.message.qn, "window_s": window})
 
 
 @_stimulus("outage")

@@ -32,6 +32,7 @@ class Upload:
     message: Message
     not_before: float = 0.0  #: earliest instant to send it, on the clock of ``now``
     tries: int = 0  #: how often it was given to a link
+    number: int = 0  #: the how-manieth it is of its station
 
 
 def copy_message(message: Message, **header: str) -> Message:

@@ -11,7 +11,7 @@ the link comes and goes (``connected``, ``disconnected``) and what people do (``
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Final
 
@@ -19,7 +19,7 @@ from hj212 import HJ_212_2017, Connection, ExeRtn, Message, MessageError, QnRtn,
 from hj212.codes import CommandKind
 from hj212.events import Event, MessageReceived, SendTimedOut, UploadAcknowledged
 from hj212.messages import request_answer, request_result
-from hj212.times import format_time, parse_time
+from hj212.times import format_qn, format_time, parse_time
 
 from .behaviour import Behaviour, Upload, copy_message
 from .codes import Codes
@@ -31,6 +31,8 @@ __all__ = ["MAX_QUEUED", "DoorController", "DoorSettings"]
 MAX_QUEUED: Final = 10_000
 #: Uploads on their way at once; the platform's acknowledgement frees a place.
 WINDOW: Final = 4
+#: Years that CN=1012 may set: what a 14-digit time on the wire begins with.
+YEARS: Final = range(2000, 2100)
 #: A record follows the state change it belongs to after this long, as a controller that asks its reader takes.
 RECORD_DELAY_S: Final = 0.5
 
@@ -87,7 +89,8 @@ class DoorController:
         self._booted_at = now
         self._next_report: float | None = now
         self._report_index = 0
-        self._last_qn_ms = -1
+        self._last_qn_ms = self._latest_qn_ms = -1
+        self._composed = 0
         self._locked_up = False
         self._tell_restart(now)
 
@@ -106,11 +109,18 @@ class DoorController:
         return self._epoch + now + self._clock_error
 
     def next_qn(self, now: float) -> str:
-        """Return a QN for an upload composed at ``now``; no two are equal."""
-        wall_ms = round(self.device_time(now) * 1000)
-        if wall_ms <= self._last_qn_ms < wall_ms + 1000:
-            wall_ms = self._last_qn_ms + 1
+        """Return a QN for an upload composed at ``now``.
+
+        No two are equal. After the clock was set back the same milliseconds come again; then it differs at least from
+        those of the uploads that still wait for their acknowledgement.
+        """
+        wall_ms = max(round(self.device_time(now) * 1000), self._last_qn_ms + 1)
+        if wall_ms <= self._latest_qn_ms:
+            taken = {upload.message.qn for upload in (*self.queue, *self._sent.values())}
+            while format_qn(wall_ms) in taken:
+                wall_ms += 1
         self._last_qn_ms = wall_ms
+        self._latest_qn_ms = max(self._latest_qn_ms, wall_ms)
         return self.behaviour.qn(self, wall_ms)
 
     # The link
@@ -118,17 +128,17 @@ class DoorController:
     def connected(self, now: float) -> None:
         """Take note that a link to the platform is there."""
         connection = Connection(Role.STATION, self.settings.rules)
-        behaviour = self.behaviour
-        connection.overtime_s = self._overtime_s if behaviour.overtime_s is None else behaviour.overtime_s
-        connection.recount = self._recount if behaviour.recount is None else behaviour.recount
+        self._set_patience(connection)
         self._connection = connection
+        for upload in self.queue:
+            if upload.tries:
+                upload.not_before = 0.0
         self._pump(now)
 
     def disconnected(self, now: float) -> None:
         """Take note that the link is gone: what was not acknowledged waits for the next one."""
         self._connection = None
-        for upload in reversed(self._sent.values()):
-            self.queue.appendleft(upload)
+        self._give_back(self._sent.values())
         self._sent.clear()
 
     def receive_data(self, data: bytes, now: float) -> None:
@@ -282,7 +292,8 @@ class DoorController:
             answer=self.behaviour.wants_answer,
         )
         delay = self.behaviour.upload_delay_s(kind)
-        self.queue.append(Upload(kind, message, now + delay if delay else 0.0))
+        self._composed += 1
+        self.queue.append(Upload(kind, message, now + delay if delay else 0.0, number=self._composed))
         if len(self.queue) > MAX_QUEUED:
             self.queue.popleft()
         self._pump(now)
@@ -306,6 +317,10 @@ class DoorController:
             if message.wants_answer:
                 self._sent[message.qn] = upload
         self.queue.extendleft(reversed(waiting))
+
+    def _give_back(self, uploads: Iterable[Upload]) -> None:
+        """Queue uploads again, each at its place: the queue is in the order in which they were composed."""
+        self.queue = deque(sorted((*self.queue, *uploads), key=lambda upload: upload.number))
 
     def _shape(self, message: Message, kind: str) -> Message:
         for edit in self.behaviour.shape:
@@ -335,11 +350,13 @@ class DoorController:
             upload = self._sent.pop(event.message.qn, None)
             if upload and self.behaviour.new_qn_on_resend and upload.tries <= self._recount:
                 renamed = copy_message(upload.message, QN=self.next_qn(now))
-                self.queue.appendleft(replace(upload, message=renamed))
+                self._give_back([replace(upload, message=renamed)])
             elif upload and self.behaviour.keeps_unacknowledged and self._next_report is not None:
                 upload.not_before = max(self._next_report, now)
-                self.queue.appendleft(upload)
-        elif isinstance(event, MessageReceived) and event.kind is CommandKind.REQUEST:
+                self._give_back([upload])
+        elif isinstance(event, MessageReceived) and (
+            event.kind is CommandKind.REQUEST or (event.kind is None and event.message.wants_answer)
+        ):
             self._on_request(event, connection, now)
 
     def _on_request(self, event: MessageReceived, connection: Connection, now: float) -> None:
@@ -387,8 +404,11 @@ class DoorController:
         return [[["SystemTime", format_time(self.device_time(now))]]]
 
     def _set_clock(self, request: Message, now: float) -> None:
-        wanted = parse_time(request.parameter("SystemTime") or "").timestamp()
-        self._clock_error = wanted - (self._epoch + now)
+        wanted = parse_time(request.parameter("SystemTime") or "")
+        if wanted.year not in YEARS:
+            raise MessageError(f"SystemTime: year {wanted.year} is not credible", field="SystemTime")
+        self._clock_error = wanted.timestamp() - (self._epoch + now)
+        self._last_qn_ms = -1
 
     def _get_interval(self, request: Message, now: float) -> Items:
         return [[["RtdInterval", f"{self._interval:.0f}"]]]
@@ -409,7 +429,12 @@ class DoorController:
                 raise MessageError(f"expected {low} to {high}, found {value}", field="OverTime")
         self._overtime_s, self._recount = float(overtime), recount
         if self._connection:
-            self._connection.overtime_s, self._connection.recount = float(overtime), recount
+            self._set_patience(self._connection)
+
+    def _set_patience(self, connection: Connection) -> None:
+        behaviour = self.behaviour
+        connection.overtime_s = self._overtime_s if behaviour.overtime_s is None else behaviour.overtime_s
+        connection.recount = self._recount if behaviour.recount is None else behaviour.recount
 
     def _get_information(self, request: Message, now: float) -> Items:
         wanted = request.parameter("InfoId")

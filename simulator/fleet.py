@@ -74,6 +74,7 @@ class _Fleet:
         self.progress = progress
         self.counts = Counts()
         self.stations: list[Station] = []
+        self._first_start: float | None = None
         index, total = shard
         self._mine = [who for n, who in enumerate(scenario.identities()) if n % total == index]
 
@@ -84,10 +85,12 @@ class _Fleet:
         end = begin + self.scenario.duration_s
         self.counts.stations = len(self._mine)
         tasks = [asyncio.create_task(self._one(group, n, host, port, begin, end, epoch)) for group, n in self._mine]
-        watch = asyncio.create_task(self._watch(begin))
+        watch = asyncio.create_task(self._watch())
         try:
             # Whatever ends before its time failed.
             await asyncio.wait([watch, *tasks], timeout=self.scenario.duration_s, return_when=asyncio.FIRST_EXCEPTION)
+            if any(station.failed_connects for station in self.stations) and not self.sum_up().connected:
+                raise self._no_platform()
         finally:
             for task in (watch, *tasks):
                 task.cancel()
@@ -102,10 +105,11 @@ class _Fleet:
         settings = group.settings(n)
         seed = self.scenario.seed
         start = begin + round(group.start_spread_s * draw(seed, settings.mn, "start", 0), 3)
-        await asyncio.sleep(start - begin)
         door = DoorController(settings, behaviour_with(group.faults), start, epoch)
         station = Station(door, host, port)
         self.stations.append(station)
+        await asyncio.sleep(start - begin)
+        self._first_start = self._first_start or loop.time()
         life = asyncio.create_task(station.run())
         try:
             # Slots of the day count from the epoch of the clock, not from the start of the run.
@@ -120,15 +124,19 @@ class _Fleet:
             with suppress(asyncio.CancelledError):
                 await life
 
-    async def _watch(self, begin: float) -> None:
+    def _no_platform(self) -> EnvironmentFault:
+        target = self.scenario.target
+        return EnvironmentFault(
+            _("no station could connect to {host}:{port}").format(host=target.host, port=target.port),
+            _("start the platform first, for example: hj212 listen --port {port}").format(port=target.port),
+        )
+
+    async def _watch(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            if self.stations and not self.sum_up().connected and loop.time() - begin > NO_PLATFORM_S:
-                target = self.scenario.target
-                raise EnvironmentFault(
-                    _("no station could connect to {host}:{port}").format(host=target.host, port=target.port),
-                    _("start the platform first, for example: hj212 listen --port {port}").format(port=target.port),
-                )
+            first = self._first_start
+            if first is not None and loop.time() - first > NO_PLATFORM_S and not self.sum_up().connected:
+                raise self._no_platform()
             before = loop.time()
             await asyncio.sleep(self._heartbeat_s)
             self.counts.lag_s = max(self.counts.lag_s, loop.time() - before - self._heartbeat_s)

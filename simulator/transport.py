@@ -91,7 +91,7 @@ class _MemoryTransport(asyncio.Transport):
             self._loop.call_soon(self.peer._receive, bytes(data))
 
     def _receive(self, data: bytes) -> None:
-        if not self._lost:
+        if not self._closing:
             self.protocol.data_received(data)
 
     def is_closing(self) -> bool:
@@ -107,10 +107,10 @@ class _MemoryTransport(asyncio.Transport):
         self.close()
 
     def _end(self) -> None:
-        if not self._lost:
+        if not self._closing:
             self.protocol.eof_received()
             self._closing = True
-            self._lose()
+        self._lose()
 
     def _lose(self) -> None:
         if not self._lost:

@@ -11,7 +11,9 @@ what is special about it::
     <!-- example: exit 1 -->                 ends with this code instead of 0
     <!-- example: file city.toml -->         no command: the content of a file that examples below it use
     <!-- example: from conformance demo -->  above ``text``: the command that prints it, where the page shows another
-    <!-- example: show A .. B | C .. -->     above ``text``: from a line with A to one with B, and from one with C on
+    <!-- example: show A .. B | C .. +2 | D .. -->
+                                             above ``text``: from a line with A to one with B, one with C and the two
+                                             after it, and from one with D on
 
 The blocks below ``<!-- run -->`` and ``<!-- test -->`` are left to whoever checks a fresh checkout.
 """
@@ -153,7 +155,10 @@ def excerpt(output: str, spec: str | None) -> str:
     for part in spec.split(" | "):
         first, _, last = (word.strip() for word in part.partition(".."))
         begin = find(lines, first, at)
-        end = find(lines, last, begin) + 1 if last else len(lines)
+        if last.startswith("+"):
+            end = min(begin + int(last) + 1, len(lines))
+        else:
+            end = find(lines, last, begin) + 1 if last else len(lines)
         if begin > at:
             shown.append("...")
         shown += lines[begin:end]

@@ -89,9 +89,9 @@ def repeats_unanswered(e: Evidence) -> Outcome:
             say("no upload asked for an answer (bit 0 of Flag)"),
             say("switch acknowledgements on in the device"),
         )
-    begin, end = step.detail["from"], step.detail["from"] + step.detail["window_s"]
     first = next(h for h in e.frames if h.message.qn == step.detail["qn"])
-    copies = [h for h in e.spontaneous if begin <= h.t <= end and h.message.items == first.message.items]
+    end = first.t + step.detail["window_s"]
+    copies = [h for h in e.spontaneous if first.t <= h.t <= end and h.message.items == first.message.items]
     refs = tuple(ref for copy in copies for ref in copy.refs)
     findings = Findings()
     findings.looked()

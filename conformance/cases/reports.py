@@ -178,7 +178,7 @@ def data_arrives_in_time(e: Evidence) -> Outcome:
     findings = Findings()
     worst = 0.0
     for heard in e.door_data:
-        if heard.data_time is None or heard.t >= e.disturbed_from:
+        if heard.data_time is None or heard.t >= e.disturbed_from or e.is_backlog(heard):
             continue
         findings.looked()
         latency = e.wall(heard.t) - e.suite_time(heard.data_time)

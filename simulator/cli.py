@@ -107,7 +107,7 @@ def _shard(text: str | None) -> tuple[int, int]:
     if text is None:
         return 0, 1
     index, slash, total = text.partition("/")
-    if slash and index.isdigit() and total.isdigit() and int(index) < int(total):
+    if slash and index.isdecimal() and total.isdecimal() and int(index) < int(total):
         return int(index), int(total)
     raise UsageFault(_("--shard {text!r}: expected I/N with I from 0 to N-1").format(text=text))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
@@ -39,6 +40,7 @@ class Target:
             address = ipaddress.ip_address(self.host)
         except ValueError:
             return False
+        address = getattr(address, "ipv4_mapped", None) or address
         return address.is_loopback or address.is_private
 
 
@@ -81,7 +83,7 @@ class Scenario:
 
     def with_stations(self, count: int) -> Scenario:
         """Return the scenario with ``count`` stations in its first group."""
-        return replace(self, station=(replace(self.station[0], count=count), *self.station[1:]))
+        return _checked(replace(self, station=(replace(self.station[0], count=count), *self.station[1:])))
 
 
 def load(source: str) -> Scenario:
@@ -117,13 +119,27 @@ def parse(text: str, name: str = "scenario") -> Scenario:
     if not isinstance(groups, list) or not groups:
         raise UsageFault(_("[[station]]: expected one table or more"))
     stations = tuple(_group(_record(StationGroup, group, "[[station]]")) for group in groups)
-    scenario: Scenario = replace(_record(Scenario, data, ""), target=target, station=stations)
-    total = sum(group.count for group in stations)
+    if target.port > 65535:
+        raise UsageFault(_("[target] port: expected 1 to 65535, found {port}").format(port=target.port))
+    return _checked(replace(_record(Scenario, data, ""), target=target, station=stations))
+
+
+def _checked(scenario: Scenario) -> Scenario:
+    """Return the scenario if its stations fit into one process and each has an MN of its own."""
+    total = sum(group.count for group in scenario.station)
     if total > MAX_STATIONS:
         raise UsageFault(
             _("{count} stations, at most {limit} in one process").format(count=total, limit=MAX_STATIONS),
             _("divide them with --shard I/N"),
         )
+    free: dict[int, int] = {}  # by the length of the MN: the first number behind those taken
+    for group in sorted(scenario.station, key=lambda group: int(group.mn, 16)):
+        first, size = int(group.mn, 16), len(group.mn)
+        if group.count and first < free.get(size, 0):
+            raise UsageFault(_("[[station]] mn: two stations would be {mn}").format(mn=group.mn))
+        if first + group.count > 16**size:
+            raise UsageFault(_("[[station]] mn: {mn} leaves no room to count up").format(mn=group.mn))
+        free[size] = max(first + group.count, free.get(size, 0))
     return scenario
 
 
@@ -143,16 +159,16 @@ def _record(kind: type[Any], given: Any, place: str) -> Any:
         check, wanted = _TYPES[str(known[key].type)]
         if not check(value):
             raise UsageFault(
-                _("{place} {key}: expected {wanted}, found {found!r}").format(
-                    place=place, key=key, wanted=wanted(), found="***" if key == "pw" else value
-                )
+                _("{place} {key}: expected {wanted}, found {found!r}")
+                .format(place=place, key=key, wanted=wanted(), found="***" if key == "pw" else value)
+                .strip()
             )
         values[key] = tuple(value) if isinstance(value, list) else value
     return kind(**values)
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and value >= 0
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < float("inf")
 
 
 _TYPES: dict[str, tuple[Callable[[Any], bool], Callable[[], str]]] = {
@@ -179,10 +195,8 @@ def _group(group: StationGroup) -> StationGroup:
         raise UsageFault(_('[[station]] form: expected "3020" or "2011", found {form!r}').format(form=group.form))
     if group.interval_s < 1:
         raise UsageFault(_("[[station]] interval_s: expected 1 s or more"))
-    try:
-        int(group.mn, 16)
-    except ValueError:
-        raise UsageFault(_("[[station]] mn: expected hexadecimal digits, found {mn!r}").format(mn=group.mn)) from None
+    if not re.fullmatch("[0-9A-Fa-f]+", group.mn):
+        raise UsageFault(_("[[station]] mn: expected hexadecimal digits, found {mn!r}").format(mn=group.mn))
     return group
 
 

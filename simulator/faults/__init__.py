@@ -1,0 +1,14 @@
+"""Named faults of a station: one named defect each, on one of three layers.
+
+A fault is a function that replaces one piece of a correct :class:`~simulator.behaviour.Behaviour`; its decorator says
+what it is called, on which layer it acts, what a conformance suite should say of it and, in both languages, what it
+does. The same faults make mutants for the suite and bad citizens in a fleet. A layer is a module; importing the package
+registers them all.
+"""
+
+from __future__ import annotations
+
+from . import on_bytes, on_protocol, on_world  # noqa: F401  # importing a layer registers its faults, in this order
+from .registry import FAULTS, Fault, UnknownFaultError, behaviour_with, find
+
+__all__ = ["FAULTS", "Fault", "UnknownFaultError", "behaviour_with", "find"]

@@ -1,0 +1,76 @@
+"""What a fault is, and all of them by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
+
+from ..behaviour import Behaviour
+
+__all__ = ["FAULTS", "Fault", "UnknownFaultError", "behaviour_with", "fault", "find"]
+
+Edit = Callable[[Behaviour], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One named defect.
+
+    Attributes:
+        name: What scenarios and ``conformance demo --fault`` call it.
+        station: Kind of station that can have it.
+        layer: ``bytes``, ``protocol`` or ``world``.
+        expected: What a suite should say of the requirement it breaks: ``FAIL``, ``WARN`` or ``INCONCLUSIVE``.
+        en: What it does.
+        zh: The same in Chinese.
+        apply: Replaces the piece.
+    """
+
+    name: str
+    station: str
+    layer: str
+    expected: str
+    en: str
+    zh: str
+    apply: Edit
+
+
+class UnknownFaultError(ValueError):
+    """No fault has this name; the text offers the nearest ones."""
+
+
+#: Every fault by its name, in the order in which they are defined.
+FAULTS: Final[dict[str, Fault]] = {}
+
+
+def find(name: str) -> Fault:
+    """Return the fault called ``name``.
+
+    Raises:
+        UnknownFaultError: If there is none.
+    """
+    if name not in FAULTS:
+        near = get_close_matches(name, FAULTS, n=3, cutoff=0.4)
+        raise UnknownFaultError(f"no fault is called {name!r}" + (f"; near: {', '.join(near)}" if near else ""))
+    return FAULTS[name]
+
+
+def behaviour_with(names: Iterable[str] = ()) -> Behaviour:
+    """Return the correct behaviour with the named faults built in, in that order."""
+    behaviour = Behaviour()
+    for name in names:
+        find(name).apply(behaviour)
+    return behaviour
+
+
+def fault(name: str, layer: str, expected: str, en: str, zh: str) -> Callable[[Edit], Edit]:
+    """Register the function below as the fault ``name``."""
+
+    def register(edit: Edit) -> Edit:
+        assert name not in FAULTS, name
+        FAULTS[name] = Fault(name, "door", layer, expected, en, zh, edit)
+        return edit
+
+    return register

@@ -33,6 +33,13 @@ OPENING_PARTS: Final = ("i32004", "i32005", "i32006")
 #: DataTime has whole seconds and the offset is known to half of one: what was composed on connecting is no backlog.
 BACKLOG_SLACK_S: Final = 2.0
 
+#: What stands around a data segment: ``##`` and four digits before it, the check value after it.
+HEAD_BYTES: Final = 6
+CRC_BYTES: Final = 4
+
+#: Heartbeats: 9021 of common practice, 9015 of HJ 212-2025. They keep a link open and are not under test.
+HEARTBEATS: Final = frozenset({"9015", "9021"})
+
 _REPLIES = frozenset(str(int(reply)) for reply in Reply)
 _CODE = re.compile(r"(i[0-9A-Za-z]{5})-(info|rtd)\Z", re.IGNORECASE)
 
@@ -56,7 +63,7 @@ class Heard:
         frame: The frame as read, intact or damaged.
         message: Its data segment, as far as it can be read.
         refs: Where its bytes stand in the transcript.
-        truncated: The link ended inside it.
+        truncated: The link ended or fell silent inside it: what is missing may be the line's fault.
     """
 
     __slots__ = ("_codes", "frame", "link", "message", "refs", "t", "truncated")
@@ -165,7 +172,7 @@ class LinkReader:
         due = self.stall_due()
         if due is None or now < due:
             return []
-        return list(self._place(self._framer.finish(), due, truncated=False))
+        return list(self._place(self._framer.finish(), due, truncated=False, silent=True))
 
     def end(self, t: float) -> list[Heard | Stray]:
         """Return what is left when the connection ends."""
@@ -173,11 +180,13 @@ class LinkReader:
         found.extend(self._place(self._framer.finish(), t, truncated=True))
         return found
 
-    def _place(self, items: Iterable[Frame | Noise], t: float, truncated: bool) -> Iterator[Heard | Stray]:
+    def _place(
+        self, items: Iterable[Frame | Noise], t: float, truncated: bool, silent: bool = False
+    ) -> Iterator[Heard | Stray]:
         for item in items:
             refs = self._refs(item.offset, item.offset + len(item.raw))
             if isinstance(item, Frame):
-                yield Heard(self.link, t, item, refs, truncated)
+                yield Heard(self.link, t, item, refs, truncated or (silent and _cut_short(item)))
             else:
                 yield Stray(self.link, t, item.raw, refs)
         oldest = self._position - MAX_FRAME_BYTES - 64
@@ -191,6 +200,12 @@ class LinkReader:
             if low < high:
                 refs.append(Ref(seq, low - position, high - position))
         return tuple(refs)
+
+
+def _cut_short(frame: Frame) -> bool:
+    """Whether a frame that fell silent has less than it announced and no end of its own: the rest is under way or lost."""
+    announced = HEAD_BYTES + (frame.declared or 0) + CRC_BYTES
+    return not frame.tail and len(frame.raw) < announced
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ extensions = ["myst_parser"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 nitpicky = True
+smartquotes = False  # "--json" must not become a dash
 
 html_theme = "alabaster"
 html_theme_options = {"description": "HJ 212 library, simulator, conformance suite", "page_width": "1080px"}

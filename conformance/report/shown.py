@@ -4,8 +4,8 @@ Everything a report prints of a device passes through one :class:`Redactor`. It 
 a field may be cut in two by the network, and it knows three things:
 
 - The value of ``PW`` and ``NewPW`` becomes ``***``, the value of ``i32005`` a pseudonym, whatever its length.
-- In the log text ``i31001`` every known person code is replaced where it stands as a whole token, and so is a token
-  that contains a known code or a part of it that can be told from an ordinary number.
+- In the log text ``i31001`` every known person code is replaced where it stands as a whole token, and so is a longer
+  token that contains one, or a token that is part of one.
 - Anywhere else, sentences of verdicts included, a known password or code is replaced where it stands as a whole
   token of at least :data:`MIN_TOKEN_CHARS` characters. A shorter one identifies nobody outside the field that says
   what it is: replacing every ``1`` because somebody is enrolled as number 1 would garble the evidence instead.
@@ -56,16 +56,19 @@ _VALUE = rb"(?:(?!;|&&|\s*##[0-9]|,\s*[0-9A-Za-z]+(?:-[0-9A-Za-z]+)?\s*=)[\s\S])
 _PASSWORD = re.compile(rb"PW\s*=\s*(" + _VALUE + rb")", re.IGNORECASE)
 _PERSON = re.compile(rb"i32005(-[0-9A-Za-z]*)?\s*=\s*(" + _VALUE + rb")", re.IGNORECASE)
 _LOG = re.compile(rb"i31001(?:-[0-9A-Za-z]*)?\s*=\s*(//(?:(?!//|\s*##[0-9])[\s\S])*+|[^;&]*+)", re.IGNORECASE)
+_NEXT_FRAME = re.compile(rb"\s*##[0-9]")
 _TOKEN = re.compile(rb"[0-9A-Za-z]+")
 # The data flag beside a code (i32005-Flag=N) names nobody.
 _MAX_FLAG_CHARS = 2
 # What stands directly before the value of a header field: nobody is enrolled under a message's QN.
-_PUBLIC_FIELD = re.compile(rb"(?<![0-9A-Za-z])(?:QN|ST|CN|MN|Flag|PNUM|PNO)\s*=\s*\Z")
+_PUBLIC_FIELD = re.compile(rb"(?:##[0-9]*|(?<![0-9A-Za-z]))(?:QN|ST|CN|MN|Flag|PNUM|PNO)\s*=\s*\Z")
 _CRC_END = re.compile(rb"[\r\n#]|\Z")
 # The same fields inside a sentence, where a blank ends the value.
 _SENTENCE_PASSWORD = re.compile(r"(PW\s*=\s*)[^\s;,&]+", re.IGNORECASE)
 _SENTENCE_PERSON = re.compile(r"(i32005(?:-(?!flag)[0-9A-Za-z]+)?\s*=\s*)([^\s;,&]+)", re.IGNORECASE)
 
+# What one character is shown as in a text span: itself, or a doubled backslash.
+_CHARACTER = re.compile(r"\\\\|[\s\S]")
 # Half a character that stands for no byte.
 _LONE = re.compile("[\ud800-\udc7f\udd00-\udfff]")
 
@@ -289,7 +292,7 @@ class Redactor:
 
     def _related(self, token: str) -> str | None:
         """Return the person whose code is a part of ``token``, or the other way round."""
-        if len(token) < MIN_TOKEN_CHARS or not any(char.isdigit() for char in token):
+        if len(token) < MIN_TOKEN_CHARS:
             return None
         code = next((c for c in self._codes if token in c or (c in token and _distinctive(c))), None)
         return None if code is None else self._people.name(code)
@@ -358,13 +361,16 @@ def window(spans: Sequence[Span], max_bytes: int, context: int) -> tuple[Span, .
 
 
 def _divided(spans: Iterable[Span]) -> Iterator[Span]:
-    """Split long runs of ASCII text into their characters, so that a window can cut them."""
+    """Split text into its characters, so that a window can cut it."""
     for span in spans:
-        if span.kind is SpanKind.TEXT and len(span.text) == span.end - span.start:
-            for index, char in enumerate(span.text):
-                yield Span(span.kind, char, span.marked, span.start + index, span.start + index + 1)
-        else:
+        if span.kind is not SpanKind.TEXT:
             yield span
+            continue
+        at = span.start
+        for char in _CHARACTER.findall(span.text):
+            end = at + (1 if char[0] == "\\" else len(_raw(char)))
+            yield Span(span.kind, char, span.marked, at, end)
+            at = end
 
 
 def _with_gaps(kept: Iterable[Span], begin: int, end: int) -> Iterator[Span]:
@@ -408,8 +414,9 @@ def _fields(data: bytes) -> list[_Field]:
     found = [_Field(match.start(1), match.end(1), "password", _text(match[1])) for match in _PASSWORD.finditer(data)]
     # Also where the `=` was lost: hidden, but no password to look for elsewhere; nor may it swallow the next frame.
     for start, end in password_spans(data):
-        cut = data.find(b"##", start, end)
-        found.append(_Field(start, cut if cut >= 0 else end, "hidden", ""))
+        cut = _NEXT_FRAME.search(data, start, end)
+        if not data[start:end].startswith(b"="):
+            found.append(_Field(start, cut.start() if cut else end, "hidden", ""))
     for match in _PERSON.finditer(data):
         raw = match[2].rstrip()
         is_flag = (match[1] or b"").lower() == b"-flag" and len(raw) <= _MAX_FLAG_CHARS

@@ -25,7 +25,7 @@ __all__ = ["BIN", "MAX_OFFENDING", "Band", "Lane", "Mark", "StepFacts", "Tick", 
 
 #: Width of the drawing and of the lane names at its left, in user units.
 WIDTH: Final = 1000.0
-LEFT: Final = 122.0
+LEFT: Final = 132.0
 #: Frames of one lane closer than this share a mark, so that 100,000 frames stay some thousand marks.
 BIN: Final = 3.0
 #: Offending frames drawn one by one. A verdict names at most a few; more than this would be a red wall.

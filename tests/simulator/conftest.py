@@ -1,0 +1,23 @@
+"""Every test starts in English and leaves the process as it found it."""
+
+from __future__ import annotations
+
+import gettext
+from collections.abc import Iterator
+
+import pytest
+
+from stationgate import language
+
+
+@pytest.fixture(autouse=True)
+def english(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    for variable in ("LC_ALL", "LC_MESSAGES", "STATIONGATE_DEBUG"):
+        monkeypatch.delenv(variable, raising=False)
+    monkeypatch.setenv("LANG", "C.UTF-8")
+    monkeypatch.setenv("LANGUAGE", "en")
+    domain = gettext.textdomain()
+    language.activate("en")
+    yield
+    language.activate("en")
+    gettext.textdomain(domain)

@@ -23,7 +23,7 @@ from .profile import Profile
 from .transcript import Transcript, TranscriptFullError
 from .verdicts import Said
 
-__all__ = ["MAX_GARBAGE_LINKS", "MAX_LINKS", "Bench", "StepEnd"]
+__all__ = ["MAX_FRAMES", "MAX_GARBAGE_LINKS", "MAX_LINKS", "Bench", "StepEnd"]
 
 #: Links open at once. A site behind a gateway has a few; a peer that opens more is broken or hostile.
 MAX_LINKS: Final = 64
@@ -31,10 +31,13 @@ MAX_LINKS: Final = 64
 LEFTOVER_S: Final = 60.0
 #: Links given up for garbage before the run ends, when nothing readable came from anybody.
 MAX_GARBAGE_LINKS: Final = 8
+#: Frames taken in. A door sends some hundred a day, a gateway's neighbours some thousand.
+MAX_FRAMES: Final = 50_000
 #: Refused and closed links noted one by one; later ones are only counted.
 MAX_LINK_NOTES: Final = 1000
 
 Progress = Callable[[Said, float | None], None]
+Watch = asyncio.Future[Heard | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,8 @@ class Bench:
         self.connected_at = 0.0
         self.withhold = False  #: leave the next upload that wants an answer, and its repeats, unanswered
         self.withheld: list[Heard] = []
-        self.patient = True  #: wait the full time for a report; after one that never came, only a moment
+        self.given_up: set[str] = set()  #: signs that once did not come in the full time: wait only a moment for them
+        self.shown: dict[str, str] = {}  #: what the device last said for each code
         self.counts = {"links": 0, "refused": 0, "bytes": 0, "garbage_links": 0, "frames": 0}
         self.other_mns: set[str] = set()
         self.stopped = ""  #: why the run ended early, empty while it has not
@@ -85,9 +89,10 @@ class Bench:
         self._server: asyncio.Server | None = None
         self._host = ""
         self._links: dict[int, _Link] = {}
-        self._link_of: dict[str, _Link] = {}
-        self._waiters: list[tuple[Callable[[Heard], bool], asyncio.Future[Heard | None]]] = []
+        self._link: _Link | None = None  # where the device under test spoke last
+        self._waiters: list[tuple[Callable[[Heard], bool], Watch]] = []
         self._last_qn_ms = 0
+        self._asked: set[str] = set()
 
     @property
     def now(self) -> float:
@@ -161,19 +166,33 @@ class Bench:
 
     async def wait(self, predicate: Callable[[Heard], bool], timeout_s: float) -> Heard | None:
         """Wait for a frame of the device under test; ``None`` at the deadline or when the run stops."""
-        if self.stopped:
-            return None
-        future: asyncio.Future[Heard | None] = self._loop.create_future()
-        waiter = (predicate, future)
-        self._waiters.append(waiter)
+        watch = self.watch(predicate)
         try:
-            async with asyncio.timeout(timeout_s):
-                return await future
+            return await self.until(watch, timeout_s)
+        finally:
+            self.unwatch(watch)
+
+    def watch(self, predicate: Callable[[Heard], bool]) -> Watch:
+        """Look out for a frame of the device under test from now on; end it with :meth:`unwatch`."""
+        watch: Watch = self._loop.create_future()
+        if self.stopped:
+            watch.set_result(None)
+        else:
+            self._waiters.append((predicate, watch))
+        return watch
+
+    async def until(self, watch: Watch, timeout_s: float) -> Heard | None:
+        """Wait for what is watched for; ``None`` at the deadline or when the run stops."""
+        try:
+            async with asyncio.timeout(max(timeout_s, 0.0)):
+                return await watch
         except TimeoutError:
             return None
-        finally:
-            if waiter in self._waiters:
-                self._waiters.remove(waiter)
+
+    def unwatch(self, watch: Watch) -> None:
+        """Look out no longer."""
+        self._waiters = [(predicate, future) for predicate, future in self._waiters if future is not watch]
+        watch.cancel()
 
     async def sleep(self, seconds: float) -> None:
         """Wait, unless the run stops."""
@@ -196,17 +215,17 @@ class Bench:
 
     async def request(self, cn: str, area: bytes = b"") -> str | None:
         """Send a request to the device over its latest link; return its QN, ``None`` when it has no link in time."""
-        link = self._link_of.get(self.mn)
-        if link is None:
+        if self._link is None:
             await self.wait(lambda heard: True, self.limits.report_interval_s)
-            link = self._link_of.get(self.mn)
-            if link is None:
-                return None
+        link = self._link
+        if link is None:
+            return None
         now_ms = max(round((self.transcript.epoch + self.now) * 1000), self._last_qn_ms + 1)
         self._last_qn_ms = now_ms
         qn = format_qn(now_ms)
+        self._asked.add(qn)
         st = self.profile.device.get("st", "81")
-        frame = literal.request(qn.encode(), st.encode(), cn.encode(), self.pw.encode(), self.mn.encode(), area)
+        frame = literal.request(_wire(qn), _wire(st), _wire(cn), _wire(self.pw), _wire(self.mn), area)
         link.send(frame, request=qn, cn=cn)
         return qn
 
@@ -224,9 +243,8 @@ class Bench:
         self.withhold = False
         if self.withheld:
             last = self.withheld[-1]
-            link = self._link_of.get(self.mn)
-            if link:
-                self._acknowledge(last, link)
+            if self._link:
+                self._acknowledge(last, self._link)
         self.withheld = []
 
     # For the links
@@ -234,6 +252,8 @@ class Bench:
     def opened(self, link: _Link) -> bool:
         """Take in a new link; ``False`` when there are too many."""
         self.counts["links"] += 1
+        if len(self._links) >= MAX_LINKS:
+            self._cut_leftover()
         if len(self._links) >= MAX_LINKS:
             quietest = min(self._links.values(), key=lambda known: known.last_heard)
             if self.now - quietest.last_heard >= LEFTOVER_S:
@@ -246,6 +266,14 @@ class Bench:
         self._note("connect", link, peer=link.peer)
         return True
 
+    def _cut_leftover(self) -> None:
+        """Cut the oldest link whose device has spoken on a newer one since: half-open, it would never end."""
+        newest = {link.mn: number for number, link in self._links.items() if link.mn}
+        for number, link in self._links.items():
+            if link.mn and newest[link.mn] != number:
+                link.cut("left behind by the device")
+                return
+
     def _note(self, kind: str, link: _Link, **attachment: Any) -> None:
         if self.counts["links"] <= MAX_LINK_NOTES or link.bytes_in:
             self.transcript.add(
@@ -256,8 +284,8 @@ class Bench:
         """Take note that a link is gone."""
         if self._links.pop(link.number, None) is None:
             return
-        for mn in [mn for mn, latest in self._link_of.items() if latest is link]:
-            del self._link_of[mn]
+        if self._link is link:
+            self._link = None
         self._note("close", link, why=why)
 
     def record(self, link: _Link, direction: str, data: bytes, **attachment: Any) -> int | None:
@@ -282,18 +310,22 @@ class Bench:
     def heard(self, heard: Heard, link: _Link) -> None:
         """Act on a frame: answer it as a platform does, and wake whoever waits for it."""
         self.counts["frames"] += 1
+        if self.counts["frames"] >= MAX_FRAMES:
+            self.stop("transcript full")
         message = heard.message
         if not heard.understood:
             return
         link.mn = message.mn
-        self._link_of[message.mn] = link
         if not self.mn:
             self.mn = message.mn
         if message.mn != self.mn:
             if len(self.other_mns) < MAX_LINKS:
                 self.other_mns.add(message.mn)
-        elif not self.pw:
-            self.pw = message.pw
+        else:
+            self._link = link
+            self.pw = self.pw or message.pw
+            if not heard.is_reply:
+                self.shown.update(heard.codes)
         if not heard.is_reply:
             self._answer(heard, link)
         if message.mn == self.mn:
@@ -304,9 +336,10 @@ class Bench:
     def _answer(self, heard: Heard, link: _Link) -> None:
         message = heard.message
         if message.cn == "1013":
-            link.send(literal.notice_answer(message.qn.encode(), message.pw.encode(), message.mn.encode()))
+            link.send(literal.notice_answer(_wire(message.qn), _wire(message.pw), _wire(message.mn)))
         elif message.wants_answer:
-            if self.withhold and message.mn == self.mn and self._same_as_withheld(heard):
+            chosen = message.mn == self.mn and not heard.is_heartbeat and message.qn not in self._asked
+            if self.withhold and chosen and self._same_as_withheld(heard):
                 self.withheld.append(heard)
                 return
             self._acknowledge(heard, link)
@@ -320,8 +353,12 @@ class Bench:
 
     def _acknowledge(self, heard: Heard, link: _Link) -> None:
         message = heard.message
-        parts = (field.encode("utf-8", "surrogateescape") for field in (message.qn, message.pw, message.mn))
-        link.send(literal.data_answer(*parts))
+        link.send(literal.data_answer(_wire(message.qn), _wire(message.pw), _wire(message.mn)))
+
+
+def _wire(field: str) -> bytes:
+    """Return a field as it was sent, whatever bytes those were."""
+    return field.encode("utf-8", "surrogateescape")
 
 
 class _Link(asyncio.Protocol):
@@ -380,11 +417,11 @@ class _Link(asyncio.Protocol):
             self._stall = None
         due = self._reader.stall_due()
         if due is not None and self._transport is not None:
-            self._stall = asyncio.get_running_loop().call_at(due, self._stalled)
+            self._stall = asyncio.get_running_loop().call_at(due, self._stalled, due)
 
-    def _stalled(self) -> None:
+    def _stalled(self, due: float) -> None:
         self._stall = None
-        self._take(self._reader.stalled(self.bench.now))
+        self._take(self._reader.stalled(max(due, self.bench.now)))  # a timer may ring a little early
 
     def send(self, frame: bytes, **attachment: Any) -> None:
         """Write a frame and put it on record."""

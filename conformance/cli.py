@@ -15,6 +15,7 @@ import click
 from stationgate import __version__
 from stationgate.exits import ExitCode, UsageFault
 from stationgate.language import _, pick
+from stationgate.layout import pad
 from stationgate.options import Group, group, json_option
 
 from . import catalogue
@@ -240,7 +241,7 @@ def _add_plan(cli: Group) -> None:
         if not explain:
             for step in made.steps:
                 who = _("operator") if STEPS[step].manual else _("suite")
-                click.echo(f"{step:12} {who:10} {STEPS[step].title}")
+                click.echo(f"{step:12} {pad(who, 10)} {STEPS[step].title}")
             click.echo()
         for case in made.cases:
             why = made.left_out.get(case.id)

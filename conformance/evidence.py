@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from itertools import groupby, pairwise, product
+from statistics import median
 from typing import Any, Final
 
 from hj212 import Frame, Framer, Message, Noise
@@ -40,13 +42,16 @@ CRC_BYTES: Final = 4
 #: Heartbeats: 9021 of common practice, 9015 of HJ 212-2025. They keep a link open and are not under test.
 HEARTBEATS: Final = frozenset({"9015", "9021"})
 
+#: Two frames this close together were sent for one reason.
+SAME_TIME_S: Final = 2.0
+
 _REPLIES = frozenset(str(int(reply)) for reply in Reply)
 _CODE = re.compile(r"(i[0-9A-Za-z]{5})-(info|rtd)\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """Bytes of a link that belong to no frame."""
+    """Bytes of a link that belong to no frame; how the line split them decides how many there are."""
 
     link: int
     t: float
@@ -94,6 +99,11 @@ class Heard:
     def is_reply(self) -> bool:
         """Whether it answers something of ours (9011 to 9014)."""
         return self.message.cn in _REPLIES
+
+    @property
+    def is_heartbeat(self) -> bool:
+        """Whether it only keeps the link open."""
+        return self.message.cn in HEARTBEATS
 
     @property
     def codes(self) -> dict[str, str]:
@@ -183,12 +193,16 @@ class LinkReader:
     def _place(
         self, items: Iterable[Frame | Noise], t: float, truncated: bool, silent: bool = False
     ) -> Iterator[Heard | Stray]:
-        for item in items:
-            refs = self._refs(item.offset, item.offset + len(item.raw))
-            if isinstance(item, Frame):
+        for is_frame, group in groupby(items, key=lambda item: isinstance(item, Frame)):
+            if not is_frame:  # a hostile peer may send nothing but line ends: one stray, not one for each
+                noise = list(group)
+                raw = b"".join(item.raw for item in noise)
+                yield Stray(self.link, t, raw, self._refs(noise[0].offset, noise[0].offset + len(raw)))
+                continue
+            for item in group:
+                assert isinstance(item, Frame)
+                refs = self._refs(item.offset, item.offset + len(item.raw))
                 yield Heard(self.link, t, item, refs, truncated or (silent and _cut_short(item)))
-            else:
-                yield Stray(self.link, t, item.raw, refs)
         oldest = self._position - MAX_FRAME_BYTES - 64
         while len(self._pieces) > 1 and self._pieces[1][0] <= oldest:
             del self._pieces[0]
@@ -203,7 +217,7 @@ class LinkReader:
 
 
 def _cut_short(frame: Frame) -> bool:
-    """Whether a frame that fell silent has less than it announced and no end of its own: the rest is under way or lost."""
+    """Whether a frame that fell silent has less than it announced and no end of its own: the rest may be lost."""
     announced = HEAD_BYTES + (frame.declared or 0) + CRC_BYTES
     return not frame.tail and len(frame.raw) < announced
 
@@ -311,8 +325,13 @@ class Evidence:
 
     @cached_property
     def spontaneous(self) -> list[Heard]:
-        """What the device sent by itself: no replies, no data we asked for; repeats included."""
-        return [h for h in self.frames if not h.is_reply and h.message.qn not in self.asked]
+        """What the device sent by itself: no replies, no data we asked for, no heartbeats; repeats included."""
+        return [h for h in self.frames if not (h.is_reply or h.is_heartbeat or self._solicited(h))]
+
+    def _solicited(self, heard: Heard) -> bool:
+        """Whether it has the QN of a request made before it came: both sides may name a millisecond alike."""
+        request = self.asked.get(heard.message.qn)
+        return request is not None and request.seq < heard.seq
 
     @cached_property
     def uploads(self) -> list[Heard]:
@@ -384,19 +403,20 @@ class Evidence:
     def openings(self) -> list[Opening]:
         """Each act of opening with what the device said of it.
 
-        A record belongs to the last opening begun before it came; those of an outage come later, all together, and
-        are found by :meth:`backfilled`.
+        A record belongs to the last opening begun before it came, as long as the step lasts: what comes afterwards
+        is somebody else's. Records of an outage come later, all together, and are found by :meth:`backfilled`.
         """
         acts = [a for a in self.acts if a.act == "open" and a.done and a.step != "outage"]
         by_act: dict[int, list[Heard]] = defaultdict(list)
-        outage = self.steps.get("outage")
         for heard in self.records:
-            if outage and outage.begin <= heard.t < (outage.end or float("inf")):
-                continue
             index = max((i for i, act in enumerate(acts) if act.seq < heard.seq), default=None)
-            if index is not None:
+            if index is not None and heard.t <= self._step_end(acts[index].step) and not self.is_backlog(heard):
                 by_act[index].append(heard)
         return [Opening(act, by_act[i]) for i, act in enumerate(acts)]
+
+    def _step_end(self, step: str) -> float:
+        record = self.steps.get(step)
+        return record.end if record and record.end is not None else float("inf")
 
     @cached_property
     def backfilled(self) -> list[Heard]:
@@ -430,22 +450,65 @@ class Evidence:
 
     @cached_property
     def periodic(self) -> list[Heard]:
-        """The timed reports before the suite disturbed anything: state frames that no act explains.
+        """The timed reports before the suite disturbed anything.
 
-        Frames with two states or more where there are any: a lone state is a change that somebody else caused. Some
-        devices send all three states with a change too; such a frame is a report only if one was due.
+        Frames with two states or more where there are any: a lone state is a change. Some devices send all three with
+        a change too, so a frame that an event may explain is a report only if one was due and no other came.
         """
-        free = [
-            h
-            for h in self.states
-            if h.t < self.disturbed_from and id(h) not in self.event_frames and not self.is_backlog(h)
-        ]
-        several = [h for h in free if sum(code in h.codes for code in STATES) > 1]
-        kept: list[Heard] = []
-        for heard in several or free:
-            if not self._tells_of_an_act(heard) or (kept and self._is_due(heard, kept[-1])):
-                kept.append(heard)
-        return kept
+        free = [h for h in self.states if h.t < self.disturbed_from and not self.is_backlog(h)]
+        several = [h for h in free if _state_count(h) > 1] or free
+        certain = [h for h in several if id(h) not in self._eventful]
+        declared = self.limits.report_interval_s
+        usual = median([b.t - a.t for a, b in pairwise(certain)] or [declared])
+        due: dict[tuple[int, int], tuple[float, Heard]] = {}
+        for heard in several:
+            if id(heard) not in self._eventful:
+                continue
+            # What says something new may also have started the interval of the next report.
+            anchors = [c for c in certain if c.seq < heard.seq][-1:]
+            anchors += [] if self._eventful[id(heard)] else [c for c in certain if c.seq > heard.seq][:1]
+            for anchor, interval in product(anchors, {declared, usual}):
+                number = max(1, round(abs(heard.t - anchor.t) / max(interval, 1.0)))
+                off = abs(abs(heard.t - anchor.t) - number * interval)
+                place = id(anchor), number
+                better = place not in due or off < due[place][0]
+                if better and off <= self._tolerance(interval) and not self._filled(certain, heard, off, interval):
+                    due[place] = off, heard
+        accepted = {id(heard): heard for _off, heard in due.values()}
+        return sorted([*certain, *accepted.values()], key=lambda heard: heard.seq)
+
+    def _tolerance(self, interval: float) -> float:
+        return min(float(self.limits.arrival_pass_s), interval / 4)
+
+    def _filled(self, certain: list[Heard], heard: Heard, off: float, interval: float) -> bool:
+        """Whether a frame that is certainly a report stands where this one might.
+
+        The first one of all may be there only because the device had just connected: the better of both counts.
+        """
+        near = [c for c in certain if abs(c.t - heard.t) <= self._tolerance(interval)]
+        return any(c is not certain[0] or abs(c.t - heard.t) <= off + SAME_TIME_S for c in near)
+
+    @cached_property
+    def _eventful(self) -> dict[int, bool]:
+        """Frames that an event may explain, by ``id``: they come right after one, fit an act, or say something new.
+
+        The value is true for the last.
+        """
+        found: dict[int, bool] = {}
+        known: dict[str, str] = {}
+        last = float("-inf")
+        for heard in self.door_data:
+            if self.is_backlog(heard):
+                continue
+            told = {code: heard.codes[code] for code in STATES if code in heard.codes}
+            lone = _state_count(heard) < 2
+            new = any(known.get(code, "" if lone else value) != value for code, value in told.items())
+            known |= told
+            if new or heard.t <= last + self.limits.event_target_s or self._tells_of_an_act(heard):
+                found[id(heard)] = new
+            if new or any(code in heard.codes for code in OPENING_PARTS):
+                last = heard.t
+        return found
 
     def _tells_of_an_act(self, heard: Heard) -> bool:
         for act in self.acts:
@@ -455,17 +518,21 @@ class Evidence:
                     return True
         return False
 
-    def _is_due(self, heard: Heard, before: Heard) -> bool:
-        return bool(abs(heard.t - before.t - self.limits.report_interval_s) <= self.limits.arrival_pass_s)
-
     @cached_property
     def _first_connect(self) -> float:
         return next((entry.t_wall for entry in self.transcript if entry.kind == "connect"), float("inf"))
 
+    @cached_property
+    def _backlog(self) -> set[int]:
+        times = {id(h): h.data_time for h in self.door_data}
+        limit = self._first_connect - BACKLOG_SLACK_S
+        old = {key for key, told in times.items() if told is not None and self.suite_time(told) < limit}
+        # Where nothing is of today, the device's times are wrong, and that is another matter.
+        return old if any(told is not None and key not in old for key, told in times.items()) else set()
+
     def is_backlog(self, heard: Heard) -> bool:
         """Whether a frame tells of a time before the device was first connected: it had to wait for us."""
-        told = heard.data_time
-        return told is not None and self.suite_time(told) < self._first_connect - BACKLOG_SLACK_S
+        return id(heard) in self._backlog
 
     @cached_property
     def clock_offset(self) -> tuple[float, float] | None:
@@ -482,6 +549,11 @@ class Evidence:
                         return shown + 0.5 - middle, 0.5 + (heard.t - entry.t_mono) / 2
         return None
 
+    @property
+    def clock_uncertainty(self) -> float:
+        """How far :meth:`suite_time` may be off, in seconds."""
+        return self.clock_offset[1] if self.clock_offset else 0.0
+
     def suite_time(self, device_posix: float) -> float:
         """Return a time of the device on the suite's wall clock, as far as the offset is known."""
         return device_posix - (self.clock_offset[0] if self.clock_offset else 0.0)
@@ -489,6 +561,10 @@ class Evidence:
     def wall(self, t: float) -> float:
         """Return POSIX seconds of an instant on the suite's monotonic clock."""
         return self.transcript.epoch + t
+
+
+def _state_count(heard: Heard) -> int:
+    return sum(code in heard.codes for code in STATES)
 
 
 #: What an act does to the states: the code and its new value.

@@ -17,6 +17,17 @@ __all__ = ["judge"]
 _UNMET = frozenset({Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PENDING, Verdict.ERROR})
 
 
+#: Why a step did not take place, by what the transcript says of it.
+_WHY = {
+    "aborted": say("the run ended before it"),
+    "": say("the run was interrupted"),
+    "declined": say("the operator could not do it"),
+    "no device": say("no device reported"),
+    "transcript full": say("the record is full"),
+    "garbage": say("nothing but unreadable bytes came"),
+}
+
+
 def judge(transcript: Transcript, profile: Profile, plan: Plan) -> list[CaseResult]:
     """Judge every case of the plan; nothing but the arguments enters into it."""
     evidence = Evidence(transcript, profile)
@@ -73,7 +84,7 @@ def _undone_step(case: Case, evidence: Evidence) -> Outcome | None:
         if result == "pending":
             return Outcome(Verdict.PENDING, nothing, say("waits for the operator: {step}", step=step))
         if result in ("aborted", "declined", ""):
-            why = record.detail.get("reason", result) if record else result
+            why = _WHY.get(record.detail.get("reason", result) if record else result, _WHY["aborted"])
             return Outcome(
                 Verdict.INCONCLUSIVE, nothing, say("step {step} did not take place: {why}", step=step, why=why)
             )

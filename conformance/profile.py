@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from functools import cache
 from importlib import resources
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,10 @@ _SECTIONS: dict[str, frozenset[str]] = {
     "device": frozenset({"mn", "pw", "st", "dictionary", "edition"}),
     "declare": frozenset({"methods", "exit_button", "log", "remote_opening"}),
 }
+#: Ways to open the door that a person is identified by.
+METHODS = ("face", "ic-card", "fingerprint", "password")
+#: What the cases know to judge, where a key chooses.
+_CHOICES = {"dictionary": ("nx",), "edition": ("2017",), "lang": ("zh", "en")}
 _TOP = frozenset({"profile", "extends", *_SECTIONS, "limits"})
 #: What makes a report more than a trial run: all of these filled in.
 _REQUIRED_FOR_REPORT = {
@@ -153,6 +158,8 @@ def load(source: str) -> Profile:
         UsageFault: If the file cannot be read, is no TOML, or holds a key that does not exist.
     """
     path = Path(source)
+    if not path.is_file() and path.suffix != ".toml" and source in shipped_names():
+        return shipped(source)
     if not path.exists() and path.suffix != ".toml":
         return shipped(source)
     try:
@@ -175,6 +182,9 @@ def load(source: str) -> Profile:
 
 def _build(data: dict[str, Any], name: str) -> Profile:
     _check_keys(data, _TOP, "")
+    for key in ("profile", "extends"):
+        if not isinstance(data.get(key, ""), str):
+            raise _unlike("", key, data[key], '"nx-door"')
     base = shipped(data["extends"]) if "extends" in data else Profile(name)
     sections: dict[str, dict[str, Any]] = {}
     for section, keys in _SECTIONS.items():
@@ -193,7 +203,8 @@ def _build(data: dict[str, Any], name: str) -> Profile:
 def _declared(row: Limit, value: Any) -> Limit:
     """Return a limit with the profile's value, once that is known to be one."""
     key = row.name
-    if isinstance(value, bool | list | dict) or isinstance(row.value, str) != isinstance(value, str):
+    number = isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value)
+    if not (isinstance(value, str) if isinstance(row.value, str) else number):
         raise UsageFault(
             _("[limits] {key} = {found!r}: expected a value like {default!r}").format(
                 key=key, found=value, default=row.value
@@ -205,22 +216,38 @@ def _declared(row: Limit, value: Any) -> Limit:
         raise UsageFault(_("[limits] {key} = {found}: must not be negative").format(key=key, found=value))
     if row.unit == "" and isinstance(row.value, int) and not isinstance(value, int):
         raise UsageFault(_("[limits] {key} = {found}: expected a whole number").format(key=key, found=value))
-    origin = row.origin if value == limit_table()[key].value else "profile"
+    default = limit_table()[key]
+    origin = "clause" if default.origin == "clause" and value == default.value else "profile"
     return replace(row, value=value, origin=origin)
 
 
 def _check_sections(sections: dict[str, dict[str, Any]]) -> None:
-    port = sections["listen"].get("port", 0)
-    if not isinstance(port, int) or isinstance(port, bool) or not 0 <= port <= 65535:
-        raise UsageFault(_("[listen] port = {found!r}: expected a number from 0 to 65535").format(found=port))
-    for section in ("sample", "test", "device"):
-        for key, value in sections[section].items():
-            if not isinstance(value, str):
-                raise UsageFault(
-                    _("[{section}] {key}: expected text in quotes, found {found}").format(
-                        section=section, key=key, found=type(value).__name__
-                    )
-                )
+    for section, given in sections.items():
+        for key, value in given.items():
+            _check_value(section, key, value)
+
+
+def _check_value(section: str, key: str, value: Any) -> None:
+    if key in ("port", "advertised_port"):
+        if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= 65535:
+            raise UsageFault(_("[listen] port = {found!r}: expected a number from 0 to 65535").format(found=value))
+    elif key == "methods":
+        if not isinstance(value, list):
+            raise _unlike(section, key, value, f'["{METHODS[0]}", ...]')
+        for method in value:
+            if method not in METHODS:
+                raise _unknown(f"[{section}] {key}", str(method), list(METHODS))
+    elif section == "declare":
+        if not isinstance(value, bool):
+            raise _unlike(section, key, value, "true | false")
+    elif not isinstance(value, str):
+        raise UsageFault(
+            _("[{section}] {key}: expected text in quotes, found {found}").format(
+                section=section, key=key, found=type(value).__name__
+            )
+        )
+    elif value not in _CHOICES.get(key, (value,)):
+        raise _unknown(f"[{section}] {key}", value, list(_CHOICES[key]))
 
 
 def _check_keys(given: Any, known: frozenset[str], section: str) -> None:
@@ -230,6 +257,11 @@ def _check_keys(given: Any, known: frozenset[str], section: str) -> None:
         if key not in known:
             place = f"[{section}] " if section else ""
             raise _unknown(place + _("key"), key, sorted(known))
+
+
+def _unlike(section: str, key: str, found: Any, wanted: str) -> UsageFault:
+    place = f"[{section}] {key}" if section else key
+    return UsageFault(_("{key} = {found!r}: expected {wanted}").format(key=place, found=found, wanted=wanted))
 
 
 def _unknown(what: str, name: str, known: list[str]) -> UsageFault:

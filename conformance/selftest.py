@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from simulator.faults import FAULTS, Fault
+from stationgate.language import _
 
 from .case import CASES
 from .demo import demo_profile, rehearse
@@ -116,19 +117,21 @@ def _row(fault: Fault, verdicts: dict[str, Verdict]) -> MutantRow:
         if verdict in (Verdict.FAIL, Verdict.WARN, Verdict.ERROR)
         or (open_ended and verdict is Verdict.INCONCLUSIVE and not _excused(case, verdicts))
     }
-    problems = [f"{case} is {verdicts[case]}, which is not declared" for case in sorted(hit - declared)]
-    problems += [f"{case} is {verdicts[case]}, which should be killed" for case in sorted(declared - hit)]
+    undeclared, survived = _("{case} is {verdict}, which is not declared"), _("{case} is {verdict}, but must be killed")
+    blind = _("{case} is {verdict} although its precondition is not met")
+    problems = [undeclared.format(case=case, verdict=verdicts[case]) for case in sorted(hit - declared)]
+    problems += [survived.format(case=case, verdict=verdicts[case]) for case in sorted(declared - hit)]
     problems += [
-        f"{case} is {verdict} although its precondition is not met"
+        blind.format(case=case, verdict=verdict)
         for case, verdict in verdicts.items()
         if _excused(case, verdicts) and verdict is not Verdict.INCONCLUSIVE
     ]
     if not declared:
-        problems.append("kills nothing")
+        problems.append(_("kills nothing"))
     elif hit & declared:
         worst = max((verdicts[case] for case in hit & declared if verdicts[case] in _SEVERITY), key=_SEVERITY.index)
         if worst != fault.expected:
-            problems.append(f"should give {fault.expected}, gives {worst}")
+            problems.append(_("should give {expected}, gives {found}").format(expected=fault.expected, found=worst))
     return MutantRow(fault, verdicts, frozenset(hit & declared), tuple(problems))
 
 

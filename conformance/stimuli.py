@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from .bench import Bench, StepEnd
-from .evidence import STATES, Heard
+from .evidence import ACT_STATES, OPENING_PARTS, STATES, Heard
 from .operator import Act
 from .steps import STEPS
 from .verdicts import say
@@ -69,26 +69,42 @@ def _is_report(heard: Heard) -> bool:
     return not heard.is_reply and sum(code in heard.codes for code in STATES) > 1
 
 
-async def _await_report(bench: Bench, code: str, value: str) -> None:
-    """Wait until the device shows the new state, and then for what belongs to it.
+def _is_record(heard: Heard) -> bool:
+    return not heard.is_reply and any(code in heard.codes for code in OPENING_PARTS)
 
-    A device that once did not report in the full time is not waited for that long again: the operator stands there.
+
+async def _act(bench: Bench, step: str, act: Act) -> str:
+    """Have the operator act, wait until the device has told of it, and a moment for what belongs to it.
+
+    The device may tell of it before the operator says that it is done. What once did not come in the full time is not
+    waited for that long again: the operator stands there.
     """
     limits = bench.limits
-    begin = bench.now
-    seen = await bench.wait(_shows(code, value), limits.event_s if bench.patient else limits.settle_s)
-    if seen is None:
-        bench.patient = False
-    await bench.sleep(limits.settle_s - (bench.now - begin))
+    code, value = ACT_STATES[act.act]
+    signs = {f"{code}={value}": _shows(code, value)}
+    if act.act == "open" and act.method != "exit-button":
+        signs["record"] = _is_record
+    if act.act == "close" and bench.shown.get(code) == value:
+        signs.clear()  # it fell shut by itself
+    watches = {sign: bench.watch(predicate) for sign, predicate in signs.items()}
+    try:
+        answer = await bench.act(step, act)
+        if answer == "done":
+            begin = bench.now
+            for sign, watch in watches.items():
+                limit = limits.settle_s if sign in bench.given_up else limits.event_s
+                if await bench.until(watch, begin + limit - bench.now) is None:
+                    bench.given_up.add(sign)
+            await bench.sleep(limits.settle_s - (bench.now - begin))
+        return answer
+    finally:
+        for watch in watches.values():
+            bench.unwatch(watch)
 
 
 async def _open_and_close(bench: Bench, step: str, method: str, person: str) -> str:
-    answer = await bench.act(step, Act("open", method, person))
-    if answer == "done":
-        await _await_report(bench, "i32001", "1")
-        answer = await bench.act(step, Act("close"))
-        await _await_report(bench, "i32001", "0")
-    return answer
+    answer = await _act(bench, step, Act("open", method, person))
+    return await _act(bench, step, Act("close")) if answer == "done" else answer
 
 
 def _end(answers: list[str]) -> StepEnd:
@@ -116,28 +132,20 @@ async def _exit_button(bench: Bench) -> StepEnd:
 
 @_stimulus("dismantle")
 async def _dismantle(bench: Bench) -> StepEnd:
-    answer = await bench.act("dismantle", Act("lift"))
+    answer = await _act(bench, "dismantle", Act("lift"))
     if answer != "done":
         return _end([answer])
     limits = bench.limits
-    await _await_report(bench, "i32002", "1")
     limit = limits.report_interval_s + limits.arrival_warn_s
     bench.tell(say("waiting for the next timed report with the reader still off"), limit)
     await bench.wait(_is_report, limit)
-    answer = await bench.act("dismantle", Act("put-back"))
-    await _await_report(bench, "i32002", "0")
-    return _end([answer])
+    return _end([await _act(bench, "dismantle", Act("put-back"))])
 
 
 @_stimulus("defect")
 async def _defect(bench: Bench) -> StepEnd:
-    answer = await bench.act("defect", Act("unplug"))
-    if answer != "done":
-        return _end([answer])
-    await _await_report(bench, "i32003", "1")
-    answer = await bench.act("defect", Act("plug-in"))
-    await _await_report(bench, "i32003", "0")
-    return _end([answer])
+    answer = await _act(bench, "defect", Act("unplug"))
+    return _end([await _act(bench, "defect", Act("plug-in")) if answer == "done" else answer])
 
 
 @_stimulus("observe")
@@ -154,7 +162,7 @@ async def _withhold(bench: Bench) -> StepEnd:
     bench.withhold = True
     limit = limits.report_interval_s + limits.arrival_warn_s
     bench.tell(say("waiting for the next upload, to leave it unanswered"), limit)
-    first = await bench.wait(lambda heard: heard.message.wants_answer and not heard.is_reply, limit)
+    first = await bench.wait(lambda heard: bool(bench.withheld), limit)
     if first is None:
         bench.withhold = False
         return StepEnd("timeout")
@@ -186,7 +194,7 @@ async def _outage(bench: Bench) -> StepEnd:
     await bench.listen_again()
     restored = bench.now
     bench.tell(say("the link is restored: waiting for what the device kept"), limits.backfill_s)
-    if answers[-1] == "done":
+    if set(answers) <= {"done"}:
         await bench.sleep(limits.backfill_s)
     end = _end(answers)
     return StepEnd(end.result, {"restored": restored})
@@ -194,12 +202,17 @@ async def _outage(bench: Bench) -> StepEnd:
 
 @_stimulus("reboot")
 async def _reboot(bench: Bench) -> StepEnd:
-    answer = await bench.act("reboot", Act("power-cycle"))
-    if answer != "done":
-        return _end([answer])
     limits = bench.limits
-    bench.tell(say("waiting for the device to come back"), limits.operator_s)
-    if await bench.wait(lambda heard: True, limits.operator_s) is None:
-        return StepEnd("timeout")
+    links = bench.counts["links"]
+    back = bench.watch(lambda heard: heard.link > links)
+    try:
+        answer = await bench.act("reboot", Act("power-cycle"))
+        if answer != "done":
+            return _end([answer])
+        bench.tell(say("waiting for the device to come back"), limits.operator_s)
+        if await bench.until(back, limits.operator_s) is None:
+            return StepEnd("timeout")
+    finally:
+        bench.unwatch(back)
     methods = list(bench.profile.declare.get("methods", ())) or ["face"]
     return _end([await _open_and_close(bench, "reboot", methods[0], "A")])

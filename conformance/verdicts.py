@@ -20,6 +20,7 @@ __all__ = [
     "exit_code",
     "failed",
     "inconclusive",
+    "listed",
     "passed",
     "say",
 ]
@@ -86,6 +87,24 @@ class Bilingual(Said):
 def say(msgid: str, **params: Any) -> Said:
     """Return a sentence; ``msgid`` is collected into the message catalogue."""
     return Said(msgid, params)
+
+
+class _Listed(Said):
+    """Several sentences or words in a row."""
+
+    __slots__ = ("parts",)
+
+    def __init__(self, parts: tuple[Said, ...]) -> None:
+        super().__init__("", {})
+        self.parts = parts
+
+    def __str__(self) -> str:
+        return pick("、", ", ").join(map(str, self.parts))
+
+
+def listed(parts: Iterable[Said]) -> Said:
+    """Return several words as one, separated as the language does."""
+    return _Listed(tuple(parts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ reports passes in a second, over real loopback sockets or over memory, and alway
 from __future__ import annotations
 
 import asyncio
+import math
 import selectors
 import time
 from collections.abc import Callable, Coroutine
@@ -77,6 +78,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self._virtual_now = 0.0
         self.network = network
         super().__init__(_JumpingSelector(self))
+        self.advance(0.0)
 
     def time(self) -> float:
         return self._virtual_now
@@ -84,6 +86,9 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def advance(self, seconds: float) -> None:
         """Move the clock; only the selector does, when nothing is under way."""
         self._virtual_now += seconds
+        # A timer is due at its very instant: asyncio compares with "now plus the clock's resolution", and after some
+        # months the resolution of the system's clock is less than one step of a float.
+        self._clock_resolution = math.ulp(self._virtual_now)
 
     async def create_server(self, protocol_factory: Any, host: Any = None, port: Any = None, **kwargs: Any) -> Any:
         if isinstance(self.network, MemoryNetwork):

@@ -324,7 +324,7 @@ def limits() -> Lines:
 
 
 SUBJECTS: Final = {
-    "frame": ("数据包结构", "The frame"),
+    "frame": ("通讯包结构", "The frame"),
     "crc": ("CRC 校验", "The CRC"),
     "segment": ("数据段与包头字段", "The data segment and its header fields"),
     "parameters": ("指令参数 CP", "The data area, CP"),

@@ -14,8 +14,16 @@ from ..verdicts import Outcome, Said, say
 
 
 def _frames(e: Evidence) -> list[Heard]:
-    """Every frame that can be the device's: its own, and those too damaged to name a sender."""
-    return [h for h in e.heard if not h.truncated and (h.message.mn == e.mn or not h.understood)]
+    """Every frame that can only be the device's: its own, and those too damaged to name a sender.
+
+    The latter where nobody else was heard on the link: what a neighbour breaks is not held against the device.
+    """
+    shared = {h.link for h in e.heard if h.understood and h.message.mn != e.mn}
+    return [
+        h
+        for h in e.heard
+        if not h.truncated and (h.message.mn == e.mn or (not h.understood and h.link not in shared))
+    ]
 
 
 @case("access/framing/tail", killed_by=("lf-only-tail", "missing-tail"), limits=("frame_stall_s",))

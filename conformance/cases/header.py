@@ -7,12 +7,16 @@ import re
 from hj212.times import parse_qn, parse_time
 
 from ..case import Findings, case
-from ..evidence import OPENING_PARTS, STATES, Evidence
+from ..evidence import OPENING_PARTS, STATES, Evidence, Heard
 from ..profile import Profile
 from ..verdicts import Outcome, Said, inconclusive, say
 
 _ORDER = ("QN", "ST", "CN", "PW", "MN", "Flag", "PNUM", "PNO")
 _EPC96 = re.compile(r"[0-9A-F]{24}\Z")
+
+
+def _judged(e: Evidence) -> list[Heard]:
+    return [heard for heard in e.frames if not heard.is_heartbeat]
 
 
 def _frames_ok(findings: Findings) -> Said:
@@ -32,7 +36,7 @@ def uploads_carry_81(e: Evidence) -> Outcome:
 @case("access/header/field-order", killed_by=("mn-before-pw",))
 def fields_in_order(e: Evidence) -> Outcome:
     findings = Findings()
-    for heard in e.frames:
+    for heard in _judged(e):
         findings.looked()
         names = [pair[0].strip() for pair in heard.message.segment.header]
         known = [name for name in names if name in _ORDER]
@@ -105,7 +109,7 @@ def password_as_configured(e: Evidence) -> Outcome:
 )
 def flag_says_2017(e: Evidence) -> Outcome:
     findings = Findings()
-    for heard in e.frames:
+    for heard in _judged(e):
         findings.looked()
         flag = heard.message.flag
         text = heard.message.segment.field("Flag")

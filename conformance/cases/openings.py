@@ -5,8 +5,15 @@ from __future__ import annotations
 from ..case import Findings, case
 from ..evidence import OPENING_PARTS, Evidence, Opening, parse_open_time
 from ..profile import Profile
-from ..verdicts import Outcome, Ref, Said, inconclusive, say
+from ..verdicts import Outcome, Ref, Said, inconclusive, listed, say
 
+#: What the methods are called.
+METHODS = {
+    "face": say("face"),
+    "ic-card": say("IC card"),
+    "fingerprint": say("fingerprint"),
+    "password": say("password"),
+}
 #: Code of each method in table 2-1.
 METHOD_CODES = {"face": "1", "ic-card": "2", "fingerprint": "3", "password": "4"}
 
@@ -31,7 +38,7 @@ def one_record_for_each_opening(e: Evidence) -> Outcome:
     for opening in _identified(e):
         findings.looked()
         count = max(len(opening.values(code)) for code in OPENING_PARTS)
-        method = say(opening.act.method)
+        method = METHODS[opening.act.method]
         if count == 0:
             findings.fail(say("no record of the opening by {method}", method=method))
         elif count > 1:
@@ -52,10 +59,10 @@ def method_matches_the_act(e: Evidence) -> Outcome:
     expected = say("face 1, IC card 2, fingerprint 3, password 4, each for its own act")
     findings = Findings()
     for act in e.acts:
-        if act.act == "open" and act.answer == "not-fitted":
+        if act.step == "openings" and act.answer == "not-fitted":
             findings.looked()
             findings.fail(
-                say("{method} is not fitted", method=say(act.method)), hint=say("[declare] methods says it is")
+                say("{method} is not fitted", method=METHODS[act.method]), hint=say("[declare] methods says it is")
             )
     unseen = []
     for opening in _identified(e):
@@ -67,12 +74,13 @@ def method_matches_the_act(e: Evidence) -> Outcome:
         if any(value != METHOD_CODES[opening.act.method] for value in told):
             hint = say("4 means remote opening in the Hebei dictionary") if "4" in told else None
             findings.fail(
-                say("{method} reported as {code}", method=say(opening.act.method), code=", ".join(told)),
+                say("{method} reported as {code}", method=METHODS[opening.act.method], code=", ".join(told)),
                 tuple(ref for heard in opening.records for ref in heard.where("i32004")),
                 hint,
             )
     if unseen and not findings.any:
-        return inconclusive(expected, say("no record to compare for {methods}", methods=", ".join(sorted(set(unseen)))))
+        names = listed(METHODS[method] for method in dict.fromkeys(unseen))
+        return inconclusive(expected, say("no record to compare for {methods}", methods=names))
     return findings.outcome(expected, say("{count} openings", count=findings.looked_at))
 
 
@@ -172,7 +180,8 @@ def open_time_is_the_act(e: Evidence) -> Outcome:
             if when is None:
                 continue
             findings.looked()
-            off = _outside(e.suite_time(when.timestamp()), e.wall(opening.act.begin), e.wall(opening.act.end))
+            told, slack = e.suite_time(when.timestamp()), max(1.0, e.clock_uncertainty)
+            off = _outside(told, e.wall(opening.act.begin), e.wall(opening.act.end), slack)
             where = heard.where(heard.codes["i32006"])
             said = say("{off} s from the act", off=f"{off:+.0f}")
             if abs(off) > limits.open_time_warn_s:
@@ -186,11 +195,11 @@ def open_time_is_the_act(e: Evidence) -> Outcome:
     return findings.outcome(expected, say("{count} openings", count=findings.looked_at))
 
 
-def _outside(when: float, begin: float, end: float) -> float:
-    """Return how far a time lies outside the window of an act, 0 inside; whole seconds are written, so one is free."""
-    if when < begin - 1:
+def _outside(when: float, begin: float, end: float, slack: float) -> float:
+    """Return how far a time lies outside the window of an act and what may be off, 0 inside."""
+    if when < begin - slack:
         return when - begin
-    return when - end if when > end + 1 else 0.0
+    return when - end if when > end + slack else 0.0
 
 
 def _no_exit_button(profile: Profile) -> Said | None:
@@ -208,8 +217,9 @@ def nobody_is_invented(e: Evidence) -> Outcome:
     for opening in (o for o in e.openings if o.act.method == "exit-button"):
         findings.looked()
         if opening.records:
+            told = ", ".join(opening.values("i32004")) or "-"
             findings.warn(
-                say("an opening from inside reported as method {code} with a person", code=opening.values("i32004")),
+                say("an opening from inside reported as method {code} with a person", code=told),
                 _refs(opening),
                 say("which code an opening without identification has is not fixed: ask the authority"),
             )

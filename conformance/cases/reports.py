@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from statistics import median
 
 from ..case import Findings, case
@@ -14,30 +14,60 @@ STEP = "access/report/data-time-step"
 
 
 def _intervals(e: Evidence) -> list[tuple[Heard, Heard]]:
-    """Return consecutive timed reports whose times can be read."""
-    return list(pairwise(h for h in e.periodic if h.data_time is not None))
+    """Return consecutive timed reports whose times can be read.
+
+    Frames of one DataTime are one report. What a device reports on connecting, out of its turn, is not of the series.
+    """
+    reports: list[Heard] = []
+    for heard in e.periodic:
+        if heard.data_time is not None and (not reports or heard.data_time != reports[-1].data_time):
+            reports.append(heard)
+    kept: list[Heard] = []
+    for heard, after in zip_longest(reports, reports[1:]):
+        if after is None or not _greets(e, heard, kept[-1] if kept else None, after):
+            kept.append(heard)
+    return list(pairwise(kept))
+
+
+def _greets(e: Evidence, heard: Heard, before: Heard | None, after: Heard) -> bool:
+    """Whether a report was sent because the link was new: the next is on time without it."""
+    limits = e.limits
+    short = after.t - heard.t < limits.report_interval_s - limits.step_pass_s
+    if before is None:
+        return short
+    new_link = before.link != heard.link == after.link
+    return short and new_link and abs(after.t - before.t - limits.report_interval_s) <= limits.step_pass_s
 
 
 def _split(e: Evidence) -> tuple[list[tuple[Heard, Heard]], list[tuple[Heard, Heard]]]:
-    """Split the intervals: those the timer made, and those that an act between two reports started over.
+    """Split the intervals: those the timer made, and those that an event between two reports started over.
 
-    In the latter the second report comes one interval after the act, and not as long after the first as usual.
+    In the latter the second report comes one interval after the event, and not as long after the first as it does
+    where nothing happens.
     """
     limits = e.limits
     intervals = _intervals(e)
     if not intervals:
         return [], []
-    usual = median(b.t - a.t for a, b in intervals)
-    acts = [a.end for a in e.acts if a.done and a.act in ACT_STATES]
+    events = _events(e)
+    free = [b.t - a.t for a, b in intervals if not any(a.t < end < b.t for end in events)]
+    known = {limits.report_interval_s, median(free) if free else limits.report_interval_s}
     timed: list[tuple[Heard, Heard]] = []
     restarted: list[tuple[Heard, Heard]] = []
     for before, after in intervals:
         span = after.t - before.t
-        plain = any(abs(span - interval) <= limits.step_pass_s for interval in (limits.report_interval_s, usual))
-        from_act = (after.t - end - limits.report_interval_s for end in acts if before.t < end < after.t)
+        plain = any(abs(span - interval) <= limits.step_pass_s for interval in known)
+        from_act = (after.t - end - limits.report_interval_s for end in events if before.t < end < after.t)
         fits = not plain and any(abs(off) <= limits.step_pass_s for off in from_act)
         (restarted if fits else timed).append((before, after))
     return timed, restarted
+
+
+def _events(e: Evidence) -> list[float]:
+    """Return when something happened at the door: what the operator did, and what the device told of by itself."""
+    reports = {id(heard) for heard in e.periodic}
+    acts = [a.end for a in e.acts if a.done and a.act in ACT_STATES]
+    return acts + [heard.t for heard in e.door_data if id(heard) not in reports]
 
 
 def _too_few(e: Evidence, expected: Said, count: int) -> Outcome | None:
@@ -90,7 +120,7 @@ def reports_arrive_by_the_interval(e: Evidence) -> Outcome:
     expected = say(
         "reports arrive every {interval} s ± {limit} s", interval=limits.report_interval_s, limit=limits.arrival_pass_s
     )
-    intervals, _restarted = _split(e)
+    intervals, restarted = _split(e)
     findings = Findings()
     for before, after in intervals:
         findings.looked()
@@ -102,7 +132,9 @@ def reports_arrive_by_the_interval(e: Evidence) -> Outcome:
         elif abs(off) > limits.arrival_pass_s:
             findings.warn(said, before.refs + after.refs)
     observed_to = min(e.disturbed_from, e.steps["observe"].end or 0.0)
-    silent = observed_to - (e.periodic[-1].t if e.periodic else e.steps["observe"].begin)
+    since = [e.periodic[-1].t if e.periodic else e.steps["observe"].begin]
+    since += [event for event in _events(e) if restarted and event <= observed_to]
+    silent = observed_to - max(since)
     if silent > limits.report_interval_s + limits.arrival_warn_s:
         findings.looked()
         findings.fail(say("no report for {silent} s", silent=f"{silent:.0f}"))
@@ -154,15 +186,17 @@ def _observed_too_short(profile: Profile) -> Said | None:
 def timer_does_not_drift(e: Evidence) -> Outcome:
     limits = e.limits
     expected = say("at most {limit} s in {window} s", limit=limits.drift_s, window=limits.drift_window_s)
-    times = [h.data_time for h in e.periodic if h.data_time is not None]
-    if len(times) < 2 or times[-1] - times[0] < limits.drift_window_s - limits.report_interval_s:
+    timed, _restarted = _split(e)
+    first, last = (timed[0][0], timed[-1][1]) if timed else (None, None)
+    if first is None or last is None or last.t - first.t < limits.drift_window_s - limits.report_interval_s:
         return inconclusive(expected, say("the reports do not span the window"))
-    error = times[-1] - times[0] - (len(times) - 1) * limits.report_interval_s
-    said = say("{error} s in {count} intervals", error=f"{error:+.0f}", count=len(times) - 1)
+    steps = [(after.data_time or 0.0) - (before.data_time or 0.0) for before, after in timed]
+    error = sum(steps) - len(steps) * limits.report_interval_s
+    said = say("{error} s in {count} intervals", error=f"{error:+.0f}", count=len(steps))
     findings = Findings()
     findings.looked()
     if abs(error) > limits.drift_s:
-        findings.warn(said, e.periodic[0].where("DataTime") + e.periodic[-1].where("DataTime"))
+        findings.warn(said, first.where("DataTime") + last.where("DataTime"))
     return findings.outcome(expected, said)
 
 
@@ -184,11 +218,11 @@ def data_arrives_in_time(e: Evidence) -> Outcome:
         latency = e.wall(heard.t) - e.suite_time(heard.data_time)
         worst = max(worst, latency)
         said = say("{latency} s after DataTime", latency=f"{latency:.0f}")
-        if latency > limits.latency_fail_s:
+        if latency - e.clock_uncertainty > limits.latency_fail_s:
             findings.fail(said, heard.where("DataTime"))
-        elif latency < -limits.future_s:
+        elif latency + e.clock_uncertainty < -limits.future_s:
             findings.fail(say("DataTime {ahead} s in the future", ahead=f"{-latency:.0f}"), heard.where("DataTime"))
-        elif latency > limits.latency_warn_s:
+        elif latency - e.clock_uncertainty > limits.latency_warn_s:
             findings.warn(said, heard.where("DataTime"))
     good = say("{count} frames, the slowest after {worst} s", count=findings.looked_at, worst=f"{worst:.1f}")
     return findings.outcome(say("at the platform within {limit} s", limit=limits.latency_fail_s), good)

@@ -12,11 +12,17 @@ def _acts(e: Evidence, *names: str) -> list[ActRecord]:
 
 
 def _shown(e: Evidence, act: ActRecord, within_s: float) -> Heard | None:
-    """Return the first frame that shows the state an act made: in time, and before the state was changed again."""
+    """Return the first frame that shows the state an act made: in time, and before the state was changed again.
+
+    A door may have fallen shut before anybody was asked to close it.
+    """
     code, value = ACT_STATES[act.act]
     following = min((a.seq for a in e.acts if a.seq > act.seq and a.act in ACT_STATES), default=len(e.transcript))
+    earlier = [a for a in e.acts if a.seq < act.seq and a.act == "open"][-1:] if act.act == "close" else []
+    opened = _shown(e, earlier[0], within_s) if earlier else None
+    begin = opened.seq if opened else act.seq
     for heard in e.door_data:
-        if act.seq < heard.seq < following and heard.t <= act.end + within_s and heard.codes.get(code) == value:
+        if begin < heard.seq < following and heard.t <= act.end + within_s and heard.codes.get(code) == value:
             return heard
     return None
 
@@ -129,9 +135,11 @@ def report_repeats_the_alarm(e: Evidence) -> Outcome:
         return inconclusive(expected, say("the reader was not lifted and put back"))
     findings = Findings()
     refs: tuple[Ref, ...] = ()
+    told = _shown(e, lifted, e.limits.event_s)
     for heard in e.states:
         told_of = id(heard) in e.event_frames or len(heard.codes) == 1
-        if lifted.seq < heard.seq < back.seq and not told_of and "i32002" in heard.codes:
+        # Only once it told of the lifting: between the prompt and the act it was right to say 0.
+        if told and told.seq < heard.seq < back.seq and not told_of and "i32002" in heard.codes:
             findings.looked()
             refs = heard.where("i32002")
             if heard.codes["i32002"] == "0":

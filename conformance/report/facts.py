@@ -21,7 +21,7 @@ from ..evidence import Evidence
 from ..plan import Plan
 from ..profile import Limit, Profile, limit_text
 from ..transcript import Transcript
-from ..verdicts import CaseResult, Outcome, Ref, Verdict, exit_code, say
+from ..verdicts import CaseResult, Ref, Verdict, exit_code
 from .frames import FrameLog, FrameRow
 from .shown import Look, Redactor, Span, printable
 
@@ -369,10 +369,10 @@ class _Builder:
             level=result.level,
             verdict=result.verdict,
             time_mode=result.time_mode,
-            expected=self._expected(outcome, text),
+            expected=self.redactor.said(outcome.expected),
             actual=self.redactor.said(outcome.actual),
             hint=self.redactor.said(outcome.hint) if outcome.hint else "",
-            why=text.why if text else "",
+            why=self.redactor.own(text.why) if text else "",
             limits=tuple(limit_facts(limits[name]) for name in (case.limits if case else ()) if name in limits),
             suite_default=tuple(limit_facts(limits[name]) for name in outcome.suite_default if name in limits),
             places=tuple(self._place(ref) for ref in outcome.evidence[:MAX_PLACES]),
@@ -384,13 +384,6 @@ class _Builder:
             quote_count=len(quotes),
             offending=tuple(q.index for q in quotes) if result.verdict in (Verdict.FAIL, Verdict.WARN) else (),
         )
-
-    def _expected(self, outcome: Outcome, text: CaseText | None) -> str:
-        # A case that was not judged expects what its title says; the title has its own translation.
-        if text and outcome.expected == say(text.en):
-            return text.title
-        shown = self.redactor.said(outcome.expected)
-        return text.title if text and shown == "-" else shown
 
     def _place(self, ref: Ref) -> Place:
         data = self.transcript[ref.seq].data if 0 <= ref.seq < len(self.transcript) else b""

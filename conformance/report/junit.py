@@ -46,13 +46,12 @@ def render(report: Report) -> str:
             suite.add_property(name, value)
         suite.extend(_case(report, case) for case in report.cases)
         suite.update_statistics()
-        # Wall clock of the whole run: cases share their observations, so none has a time of its own.
-        suite.time = round(max(report.ended - report.started, 0.0), 3)
         suite.timestamp = datetime.fromtimestamp(report.started, CHINA).isoformat(timespec="seconds")
         document = _xml.JUnitXml(SUITE_NAME)
         document.add_testsuite(suite)
         document.update_statistics()
-        document.time = suite.time
+        # The whole run: cases share their observations, so none has a time of its own.
+        suite.time = document.time = round(max(report.ended - report.started, 0.0), 3)
     body: bytes = document.tostring()
     text = body.decode("utf-8")
     return text if text.startswith("<?xml") else f'<?xml version="1.0" encoding="utf-8"?>\n{text}'

@@ -5,7 +5,9 @@ a field may be cut in two by the network, and it knows three things:
 
 - The value of ``PW`` and ``NewPW`` becomes ``***``, the value of ``i32005`` a pseudonym, whatever its length.
 - In the log text ``i31001`` every known person code is replaced where it stands as a whole token, and so is a longer
-  token that contains one, or a token that is part of one.
+  token that contains one, or a token that is part of one. Any other token with a digit in it may be the number of
+  somebody whom ``i32005`` never named: it becomes ``***``, unless it is a time or too short to tell. Names written in
+  words cannot be recognised.
 - Anywhere else, sentences of verdicts included, a known password or code is replaced where it stands as a whole
   token of at least :data:`MIN_TOKEN_CHARS` characters. A shorter one identifies nobody outside the field that says
   what it is: replacing every ``1`` because somebody is enrolled as number 1 would garble the evidence instead.
@@ -25,6 +27,7 @@ from enum import StrEnum
 from typing import Final
 
 from hj212.segment import password_spans
+from hj212.times import parse_time
 from stationgate.redaction import MASK, Pseudonyms
 
 from ..profile import Profile
@@ -201,6 +204,7 @@ class Redactor:
             for run in _TOKEN.findall(_raw(code)):
                 if len(run) >= MIN_TOKEN_CHARS and any(48 <= byte < 58 for byte in run):
                     shown.setdefault(run.decode(), shown[code])
+        self._names = dict(shown)
         for password in self._passwords:
             shown[password] = MASK
         long = {text: name for text, name in shown.items() if MIN_TOKEN_CHARS <= len(text) <= MAX_SECRET_CHARS}
@@ -273,29 +277,31 @@ class Redactor:
         for match in _TOKEN.finditer(data, field.start, field.end):
             start = match.start()
             shown = self._log_token(match[0].decode("ascii"))
-            if shown is None and start and data[start - 1] >= 0x81:
+            if shown is None and start and data[start - 1] >= 0x81 and match[0][:1].isalpha():
                 # In GBK the second byte of a character may be a letter.
                 start += 1
-                shown = self._log_token(match[0][1:].decode("ascii"))
+                shown = self._names.get(match[0][1:].decode("ascii"))
             if shown:
                 yield _Mask(start, match.end(), shown)
         for code in self._codes:
             raw = _raw(code)
             if not _TOKEN.fullmatch(raw):
                 for match in re.finditer(re.escape(raw), data[field.start : field.end]):
-                    yield _Mask(field.start + match.start(), field.start + match.end(), self._shown[code])
+                    yield _Mask(field.start + match.start(), field.start + match.end(), self._names[code])
 
     def _log_token(self, token: str) -> str | None:
         if token not in self._log_tokens:
-            self._log_tokens[token] = self._shown.get(token) or self._related(token)
+            self._log_tokens[token] = self._names.get(token) or self._tokens.get(token) or self._related(token)
         return self._log_tokens[token]
 
     def _related(self, token: str) -> str | None:
-        """Return the person whose code is a part of ``token``, or the other way round."""
+        """Return the person whose code is a part of ``token``, or the other way round; ``***`` for who may be one."""
         if len(token) < MIN_TOKEN_CHARS:
             return None
         code = next((c for c in self._codes if token in c or (c in token and _distinctive(c))), None)
-        return None if code is None else self._people.name(code)
+        if code is not None:
+            return self._people.name(code)
+        return MASK if any(char.isdigit() for char in token) and not _is_time(token) else None
 
     # Text
 
@@ -306,12 +312,24 @@ class Redactor:
         shown = "".join(span.text for span in _spans(data, masks, [], look or Look()))
         return shown if len(shown) <= MAX_PARAM_CHARS else f"{shown[:MAX_PARAM_CHARS]}..."
 
+    def own(self, text: str) -> str:
+        """Return the suite's own explanation; an example in it may happen to be a secret of this run."""
+        data = _raw(text)
+        masks = _joined(self._tokens_in(data, 0, len(data)))
+        parts = []
+        at = 0
+        for mask in masks:
+            parts += [data[at : mask.start].decode(), mask.text]
+            at = mask.end
+        return "".join([*parts, data[at:].decode()])
+
     def said(self, said: Said) -> str:
         """Return a sentence in the active language with everything in it that is not the suite's own redacted.
 
         Numbers are the suite's own; texts may be the device's.
         """
-        sentence = str(Said(said.msgid, {key: self._param(value) for key, value in said.params.items()}))
+        safe = Said(said.msgid, {key: self._param(value) for key, value in said.params.items()})
+        sentence = str(safe if said.params else said)  # one without parameters may hold its own translation
         sentence = _SENTENCE_PASSWORD.sub(rf"\g<1>{MASK}", sentence)
         return _SENTENCE_PERSON.sub(lambda match: match[1] + self._sentence_person(match[2]), sentence)
 
@@ -447,6 +465,15 @@ def _distinctive(code: str) -> bool:
     return len(code) >= MIN_TOKEN_CHARS and (len(code) >= 6 or not code.isdigit())
 
 
+def _is_time(token: str) -> bool:
+    """Whether a token is a date, or a date and time, as HJ 212 writes them."""
+    try:
+        parse_time(token.ljust(14, "0") if len(token) == 8 else token[:14])
+    except ValueError:
+        return False
+    return len(token) in (8, 14, 17)
+
+
 def _is_public(data: bytes, start: int, end: int) -> bool:
     """Whether a token is the value of a public header field, or a check value."""
     if _PUBLIC_FIELD.search(data, max(0, start - 16), start):
@@ -468,7 +495,7 @@ def _joined(masks: Iterable[_Mask]) -> list[_Mask]:
 
 def _spans(data: bytes, masks: Sequence[_Mask], marks: Sequence[tuple[int, int]], look: Look) -> tuple[Span, ...]:
     def marked(start: int, end: int) -> bool:
-        return any(low < end and start < high for low, high in marks)
+        return any(low < high and low < end and start < high for low, high in marks)
 
     spans: list[Span] = []
     at = 0

@@ -164,7 +164,8 @@ class _Writer:
         if report.trial_run:
             banner, _other = report.in_both(TRIAL_RUN)
             missing = _("missing: {names}").format(names=_(", ").join(report.missing))
-            yield from self._labelled([(self._style(banner, fg="yellow", bold=True), missing)], indent=0)
+            yield self._style(banner, fg="yellow", bold=True)
+            yield from (f"  {line}" for line in wrap(missing, self.width - 2))
         device = report.device
         declared = [value for value in (device.edition, f"ST={device.st}" if device.st else "") if value]
         rows = [(label, value) for label, value in [*report.sample.values(), *report.test.values()] if value]
@@ -232,7 +233,7 @@ class _Writer:
                 head = f"{'':{_INDENT}}{pad(_('frame'), labels)}" if first else margin
                 yield head + (self._style(line, fg="red") if line and not line.strip("^ ") else line)
                 first = False
-            yield margin + self._where(quote)
+            yield from (margin + line for line in wrap(self._where(quote), self.width - len(margin)))
         shown = {place for quote in case.quotes[:_MAX_QUOTES] for place in quote.places}
         others = list(dict.fromkeys(place.seq for place in case.places if place not in shown))
         if others:
@@ -243,7 +244,7 @@ class _Writer:
 
     def _where(self, quote: QuoteFacts) -> str:
         places = "; ".join(str(place) for place in quote.places[:_MAX_QUOTES])
-        return f"({places})  {quote.row.kind.word}, {quote.when}"
+        return f"({places}) {quote.row.kind.word}, {quote.when}"
 
     # Layout
 

@@ -62,7 +62,7 @@ def _qn_14_digits(b: Behaviour) -> None:
     b.qn = lambda door, device_ms: format_time(device_ms // 1000)
 
 
-@fault("reused-qn", "protocol", "FAIL", "gives two different uploads the same QN", "不同数据包使用同一个 QN")
+@fault("reused-qn", "protocol", "FAIL", "gives two different uploads the same QN", "不同通讯包使用同一个 QN")
 def _reused_qn(b: Behaviour) -> None:
     b.qn = lambda door, device_ms: f"{format_time(device_ms // 60_000 * 60)}000"
 
@@ -210,7 +210,7 @@ def _with_polid(message: Message) -> Message:
     return changed
 
 
-@fault("polid-present", "protocol", "WARN", "names a pollutant in door frames", "门禁数据包里带 PolId")
+@fault("polid-present", "protocol", "WARN", "names a pollutant in door frames", "门禁通讯包里带 PolId")
 def _polid_present(b: Behaviour) -> None:
     b.shape.append(_edit(_with_polid, *_DOOR_DATA))
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
 
+from stationgate.language import _
+
 from ..behaviour import Behaviour
 
 __all__ = ["FAULTS", "Fault", "UnknownFaultError", "behaviour_with", "fault", "find"]
@@ -53,7 +55,8 @@ def find(name: str) -> Fault:
     """
     if name not in FAULTS:
         near = get_close_matches(name, FAULTS, n=3, cutoff=0.4)
-        raise UnknownFaultError(f"no fault is called {name!r}" + (f"; near: {', '.join(near)}" if near else ""))
+        text = _("no fault is called {name!r}; near: {near}") if near else _("no fault is called {name!r}")
+        raise UnknownFaultError(text.format(name=name, near=", ".join(near)))
     return FAULTS[name]
 
 

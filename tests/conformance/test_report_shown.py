@@ -134,6 +134,21 @@ class TestPeople:
         frames = f"i32005-Info={code};".encode() + f"i31001-Info=//开门{logged}//".encode()
         assert "开门person-1//" in show(frames)[0]
 
+    @pytest.mark.parametrize(
+        ("logged", "seen"),
+        [
+            ("NX000099", "***"),
+            ("A1007", "***"),
+            ("12345678", "***"),
+            ("20250915", "20250915"),
+            ("20250915101530", "20250915101530"),
+            ("10:15", "10:15"),
+            ("DOOR", "DOOR"),
+        ],
+    )
+    def test_number_in_the_log_that_may_be_somebodys_is_hidden(self, logged: str, seen: str) -> None:
+        assert show(f"i32005-Info=X;i31001-Info=//开门{logged}//".encode())[0].endswith(f"开门{seen}//")
+
     def test_code_behind_a_gbk_character_that_ends_in_a_letter_is_renamed(self) -> None:
         character = bytes([0x81, 0x41])  # its second byte is an A
         frames = b"i32005-Info=12;i31001-Info=//" + character + b"12//&&"
@@ -224,7 +239,7 @@ class TestMarks:
         assert (spans[-1].end if spans else 0) == len(sent)
         for span in spans:
             assert span.start < span.end
-            assert span.marked == any(low < span.end and span.start < high for low, high in marks)
+            assert span.marked == any(low < high and low < span.end and span.start < high for low, high in marks)
 
     @given(st.binary(min_size=1, max_size=8), st.integers(0, 40))
     def test_mark_behind_masks_of_any_length_stays_on_its_bytes(self, tail: bytes, size: int) -> None:

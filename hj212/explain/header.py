@@ -1,0 +1,145 @@
+"""The header fields: are they there, once, in order, and by which edition are they to be read (HJ 212-2017 6.3.2)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from ..deviations import Deviation
+from ..editions import RULES, Rules, declared_edition
+from .names import likely_name
+from .note import note, note_key, note_part
+from .outline import Outline
+from .part import Part, in_a_row, wire_size
+from .separators import split_header
+from .signs import examine_signs, full_width_sign
+
+__all__ = ["Header", "declared_rules", "examine_header", "number", "read_header"]
+
+_DIGITS = re.compile(r"[0-9]+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The header of one frame.
+
+    Attributes:
+        parts: What stands in it, in wire order, lost separators put back.
+        between: What is wrong with the separators.
+        fields: The parts that are fields of the edition, by the name they are meant to have; of several the first.
+        after_cp: Fields of the edition that stand behind the closing ``&&``.
+    """
+
+    parts: tuple[Part, ...]
+    between: tuple[Deviation, ...]
+    fields: Mapping[str, Part]
+    after_cp: tuple[Part, ...]
+
+    @property
+    def flag(self) -> Part | None:
+        """The Flag, wherever it stands."""
+        behind = {part.key: part for part in self.after_cp}
+        return self.fields.get("Flag") or behind.get("Flag")
+
+
+def read_header(outline: Outline, rules: Rules) -> Header:
+    """Find the header fields, also those that are misspelt or in the wrong place."""
+    pieces = list(split_header(outline))
+    parts = tuple(piece for piece in pieces if isinstance(piece, Part))
+    between = tuple(piece for piece in pieces if isinstance(piece, Deviation))
+    fields: dict[str, Part] = {}
+    for part in parts:
+        if name := _meant_name(part, rules):
+            fields.setdefault(name, part)
+    after_cp = tuple(part for part in _behind_close(outline) if part.key in rules.header_fields)
+    return Header(parts, between, fields, after_cp)
+
+
+def declared_rules(header: Header, expected: Rules) -> Rules:
+    """Return the rules of the edition that Flag declares, those expected where it declares none or we have none."""
+    declared = number(header.flag.value, 255) if header.flag else None
+    if header.flag and declared is None:
+        return expected
+    edition = declared_edition(declared)
+    if edition is None or edition == expected.edition:
+        return expected
+    return RULES.get(edition, expected)
+
+
+def examine_header(outline: Outline, header: Header, expected: Rules) -> Iterator[Deviation]:
+    """Yield what is wrong with the header, except with the values of its fields."""
+    yield from header.between
+    yield from _examine_names(header, expected)
+    yield from _examine_behind_close(outline, header)
+    yield from _examine_order(header.fields.items(), expected)
+    yield from _examine_edition(outline, header.flag, expected)
+    if not outline.cut:
+        present = {*header.fields, *(part.key for part in header.after_cp)}
+        for name in declared_rules(header, expected).required_fields:
+            if name not in present:
+                yield note("field-missing", outline.header_end, 0, "", name)
+
+
+def number(text: str, limit: int) -> int | None:
+    """Return the number that the digits of a header field make, ``None`` for one too large or none at all."""
+    value = int(text) if _DIGITS.match(text) and len(text) <= 4 else None
+    return value if value is not None and value <= limit else None
+
+
+def _meant_name(part: Part, rules: Rules) -> str:
+    """Return the field that a part is meant to be, empty for none of the edition's."""
+    return likely_name(part.key, rules.header_fields) if "=" in part.text else ""
+
+
+def _behind_close(outline: Outline) -> Iterator[Part]:
+    """Yield what ``;`` separates behind the closing ``&&``."""
+    trailer = outline.parsed.trailer
+    if trailer and outline.parsed.closing:
+        yield from in_a_row(([text] for text in trailer.split(";")), outline.end - wire_size(trailer))
+
+
+def _examine_names(header: Header, rules: Rules) -> Iterator[Deviation]:
+    for part in header.parts:
+        yield from examine_signs(part)
+        name = _meant_name(part, rules)
+        if "=" not in part.text:
+            if not full_width_sign(part):
+                yield note_part("field-without-equals", part)
+        elif not name:
+            yield note_key("field-unknown", part, part.key)
+        elif name != part.key:
+            yield note_key("field-case", part, part.key, name)
+        if name and header.fields[name] is not part:
+            yield note_part("field-duplicate", part, name)
+
+
+def _examine_behind_close(outline: Outline, header: Header) -> Iterator[Deviation]:
+    for part in header.after_cp:
+        yield note_part("field-after-cp", part, part.key)
+    trailer = outline.parsed.trailer
+    if trailer and outline.parsed.closing and not header.after_cp:
+        size = wire_size(trailer)
+        yield note("text-after-close", outline.end - size, size, trailer)
+
+
+def _examine_order(fields: Iterable[tuple[str, Part]], rules: Rules) -> Iterator[Deviation]:
+    order = rules.header_fields
+    latest = ""
+    for name, part in fields:
+        if latest and order.index(name) < order.index(latest):
+            yield note_part("field-order", part, name, latest)
+        else:
+            latest = name
+
+
+def _examine_edition(outline: Outline, flag: Part | None, expected: Rules) -> Iterator[Deviation]:
+    declared = number(flag.value, 255) if flag else None
+    if flag and declared is None:
+        return  # `flag-number` says it
+    edition = declared_edition(declared)
+    at, size = (flag.value_offset, flag.value_size) if flag else (outline.start, 0)
+    if edition is None:
+        yield note("edition-unknown", at, size, str((declared or 0) >> 2))
+    elif edition != expected.edition:
+        yield note("edition-other", at, size, edition, expected.edition)

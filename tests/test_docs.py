@@ -1,0 +1,296 @@
+"""What the documentation shows is what the programs do: examples run, options exist, links lead somewhere."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import nullcontext, suppress
+from pathlib import Path
+from types import ModuleType
+
+import click
+import pytest
+
+import accessctl.cli
+import conformance.cli
+import hj212.cli
+import simulator.cli
+from conformance.demo import rehearse
+from conformance.judge import judge
+from conformance.operator import Act
+from conformance.plan import make_plan
+from conformance.profile import load
+from conformance.verdicts import Verdict
+from stationgate import language
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+README, README_ZH = ROOT / "README.md", ROOT / "README.zh-CN.md"
+
+PROGRAMS = {
+    "accessctl": accessctl.cli.build_command,
+    "conformance": conformance.cli.build,
+    "hj212": hj212.cli.build_command,
+    "simulator": simulator.cli.build,
+}
+PACKAGES = ("accessctl", "conformance", "hj212", "simulator", "stationgate")
+
+
+def tool(name: str) -> ModuleType:
+    """Import a file of tools/."""
+    spec = importlib.util.spec_from_file_location(f"tools_{name}", ROOT / "tools" / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+examples = tool("examples")
+PAGES = examples.pages()
+
+
+def name_of(page: Path) -> str:
+    return page.relative_to(ROOT).as_posix()
+
+
+@pytest.fixture(autouse=True)
+def english() -> Iterator[None]:
+    with language.speaking("en"):
+        yield
+
+
+# Examples
+
+
+@pytest.mark.loopback
+@pytest.mark.skipif(sys.platform == "win32", reason="the examples are written for a POSIX shell")
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_example_prints_what_the_page_shows(page: Path) -> None:
+    for block, output in examples.run_page(page):
+        assert block.body == output, f"{name_of(page)}:{block.line}; run: python tools/examples.py update"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_command_on_a_page_has_options_that_exist(page: Path) -> None:
+    for line, words in examples.commands(page):
+        try:
+            parse(words)
+        except click.ClickException as error:
+            pytest.fail(f"{name_of(page)}:{line}: {' '.join(words)}: {error.format_message()}")
+
+
+def parse(words: list[str]) -> None:
+    """Let click read a command line of ours without running it."""
+    program, *arguments = words
+    root = PROGRAMS[program]()
+    assert isinstance(root, click.Group)
+    with suppress(click.exceptions.Exit), root.make_context(program, list(arguments)) as context:
+        name, command, rest = root.resolve_command(context, list(arguments))
+        assert command is not None
+        with command.make_context(name, rest, parent=context):
+            pass
+
+
+@pytest.mark.parametrize(
+    ("words", "accepted"),
+    [
+        (["hj212", "--version"], True),
+        (["conformance", "demo", "--fault", "x"], True),
+        (["conformance", "demo", "--faults", "x"], False),
+        (["conformance", "demonstrate"], False),
+        (["simulator", "run"], False),
+    ],
+)
+def test_the_check_of_commands_itself(words: list[str], accepted: bool, capsys: pytest.CaptureFixture[str]) -> None:
+    with nullcontext() if accepted else pytest.raises(click.ClickException):
+        parse(words)
+
+
+def test_excerpt_is_cut_by_its_marks() -> None:
+    output = "one\ntwo\nthree\nfour\nfive\n"
+    assert examples.excerpt(output, None) == output
+    assert examples.excerpt(output, "two .. three") == "...\ntwo\nthree\n...\n"
+    assert examples.excerpt(output, "one .. one | three .. +1") == "one\n...\nthree\nfour\n...\n"
+    assert examples.excerpt(output, "four ..") == "...\nfour\nfive\n"
+    with pytest.raises(examples.ExampleError):
+        examples.excerpt(output, "six ..")
+
+
+def test_commands_are_found_in_every_kind_of_line(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```sh\n.venv/bin/hj212 crc 'a;b' | hj212 decode > out && conformance demo  # why\n```\n"
+        "```powershell\npy -m venv .venv; .venv\\Scripts\\simulator faults\n```\n",
+        "utf-8",
+    )
+    found = [words for _line, words in examples.commands(page)]
+    assert found == [["hj212", "crc", "a;b"], ["hj212", "decode"], ["conformance", "demo"], ["simulator", "faults"]]
+
+
+# Generated pages
+
+
+def test_reference_pages_are_current() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "tools" / "reference.py"), "check"],
+        capture_output=True,
+        encoding="utf-8",
+        env=environment,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+
+
+# README
+
+
+@pytest.mark.parametrize("page", [README, README_ZH], ids=name_of)
+@pytest.mark.parametrize("mark", ["run", "test"])
+def test_readme_has_one_line_below_the_mark(page: Path, mark: str) -> None:
+    (command,) = re.findall(rf"<!-- {mark} -->\n```sh\n(.*)\n```\n", page.read_text("utf-8"))
+    assert command.startswith("python3 -m venv .venv && .venv/bin/pip install ")
+
+
+def shape(page: Path) -> list[str]:
+    """Return headings by their level, and blocks with what is to be typed, in order."""
+    text = page.read_text("utf-8")
+    found = []
+    pattern = r"^(?P<level>#+) |^```(?P<kind>[a-z]*)\n(?P<body>.*?)^```$"
+    for match in re.finditer(pattern, text, re.MULTILINE | re.DOTALL):
+        if match["level"]:
+            found.append(match["level"])
+        else:
+            typed = match["kind"] in ("sh", "powershell")
+            found.append(f"{match['kind']}: {match['body']}" if typed else match["kind"])
+    return found
+
+
+def test_readme_is_the_same_in_both_languages() -> None:
+    assert shape(README) == shape(README_ZH)
+
+
+def translated() -> list[str]:
+    """Return the pages that exist in two languages, those apart whose English text is a longer one."""
+    folders = (DOCS / "en", DOCS / "zh")
+    names = [{page.relative_to(folder).as_posix() for page in folder.rglob("*.md")} for folder in folders]
+    assert names[0] == names[1]
+    return sorted(names[0] - {"explanation/architecture.md"})
+
+
+@pytest.mark.parametrize("name", translated())
+def test_page_is_the_same_in_both_languages(name: str) -> None:
+    english, chinese = shape(DOCS / "en" / name), shape(DOCS / "zh" / name)
+    if name == "reference/command-line.md":  # comments of its commands are translated
+        english, chinese = ([re.sub("# .*", "", line) for line in found] for found in (english, chinese))
+    assert english == chinese
+
+
+# Links
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub makes them."""
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_relative_link_leads_somewhere(page: Path) -> None:
+    text = re.sub(r"^```.*?^```$", "", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for target in re.findall(r"(?<!\\)\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", target):
+            continue
+        file, _, anchor = target.partition("#")
+        there = (page.parent / file).resolve() if file else page
+        assert there.exists(), f"{name_of(page)}: {target}"
+        assert not anchor or anchor in anchors(there), f"{name_of(page)}: {target}"
+
+
+# ARCHITECTURE.md
+
+
+def test_architecture_names_every_module_and_no_other() -> None:
+    text = (ROOT / "ARCHITECTURE.md").read_text("utf-8").partition("## Packages and modules")[2].partition("\n## ")[0]
+    sections = re.split(r"^\*\*(?=[a-z])", text.partition("\nBeside them")[0], flags=re.MULTILINE)[1:]
+    assert {section.partition("**")[0] for section in sections} == set(PACKAGES)
+    for section in sections:
+        package = section.partition("**")[0]
+        named = set(re.findall(r"`([a-z0-9_.]+)`", section))
+        folder = ROOT / package
+        files = [file.relative_to(folder).with_suffix("") for file in folder.rglob("*.py")]
+        existing = {".".join(file.parts).removesuffix(".__init__") for file in files} - {"__init__", "__main__"}
+        assert named <= existing, package
+        assert {name for name in existing if "." not in name} <= named, package
+
+
+# The tutorial
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_profile_of_the_tutorial_judges_everything_and_takes_two_hours(lang: str, tmp_path: Path) -> None:
+    page = (DOCS / lang / "tutorial" / "first-verdict.md").read_text("utf-8")
+    (block,) = [b for b in examples.read_blocks(page) if b.marks.get("file") == "door.toml"]
+    file = tmp_path / "door.toml"
+    file.write_text(block.body, "utf-8")
+    profile = load(str(file))
+    assert not profile.missing
+    plan = make_plan(profile)
+    transcript = rehearse(plan, profile, sockets=False)
+    verdicts = {result.case: result.verdict for result in judge(transcript, profile, plan)}
+    assert set(verdicts.values()) <= {Verdict.PASS, Verdict.NOT_APPLICABLE}, verdicts
+    assert 1.75 * 3600 < transcript[-1].t_mono - transcript[0].t_mono < 2.25 * 3600
+
+
+@pytest.mark.parametrize("lang", language.LANGUAGES)
+def test_prompt_of_the_tutorial_is_the_operators(lang: language.Language) -> None:
+    page = (DOCS / lang / "tutorial" / "first-verdict.md").read_text("utf-8")
+    keys = "[Enter] done   [n] not fitted   [s] cannot now"
+    assert keys in (ROOT / "conformance" / "operator.py").read_text("utf-8")
+    with language.speaking(lang):
+        assert f">>> {Act('open', 'fingerprint', 'A').prompt}\n    {language.gettext(keys)}\n" in page
+
+
+@pytest.mark.loopback
+def test_simulator_is_the_device_in_a_second_terminal(tmp_path: Path) -> None:
+    """The two commands of the tutorial, on a free port instead of 8212."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1", "PYTHONUNBUFFERED": "1", "LANG": "C.UTF-8"}
+    environment.pop("LC_ALL", None)
+
+    def start(*words: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", *words],
+            cwd=tmp_path,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+
+    listen = ("--listen", f"127.0.0.1:{port}", "--non-interactive", "--lang", "en")
+    with start("conformance", "run", "nx-door", "access/framing", *listen) as suite:
+        assert suite.stderr is not None
+        assert str(port) in suite.stderr.readline()
+        with start("simulator", "new") as template:
+            scenario = template.communicate(timeout=30)[0]
+        (tmp_path / "one-door.toml").write_text(scenario.replace("8212", str(port)), "utf-8")
+        with start("simulator", "run", "one-door.toml", "--duration", "30s") as door:
+            try:
+                shown = suite.communicate(timeout=30)[0]
+            finally:
+                door.terminate()
+                door.communicate(timeout=30)
+                suite.kill()
+    assert suite.returncode == 0, shown
+    assert "access/framing/" not in shown, "only what did not pass is shown with its id"

@@ -338,7 +338,7 @@ class Bench:
         if message.cn == "1013":
             link.send(literal.notice_answer(_wire(message.qn), _wire(message.pw), _wire(message.mn)))
         elif message.wants_answer:
-            chosen = message.mn == self.mn and not heard.is_heartbeat and message.qn not in self._asked
+            chosen = message.mn == self.mn and bool(heard.codes) and message.qn not in self._asked
             if self.withhold and chosen and self._same_as_withheld(heard):
                 self.withheld.append(heard)
                 return

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from stationgate import __version__
-from stationgate.exits import ExitCode, UsageFault
+from stationgate.exits import EnvironmentFault, ExitCode, UsageFault, reason
 from stationgate.language import _, pick
 from stationgate.layout import pad
 from stationgate.options import Group, group, json_option
@@ -143,8 +143,15 @@ def _add_run(cli: Group) -> None:
         host, port = declared.listen.get("host", "127.0.0.1"), declared.listen.get("port", 0)
         with shown_progress(quiet=False, virtual=False) as progress:
             live = run_live(plan, declared, operator, host, port, wall_clock=started, on_progress=progress)
-        code = _finish(plan, declared, live.transcript, html, junit, as_json, strict, started=started)
-        return ExitCode.INTERRUPTED if live.interrupted else code
+        code = None
+        if live.interrupted:
+            code = ExitCode.INTERRUPTED
+        elif live.failure:
+            code = ExitCode.ERROR
+        ended = _finish(plan, declared, live.transcript, html, junit, as_json, strict, started=started, code=code)
+        if live.failure:
+            raise live.failure
+        return ended
 
 
 def _address(text: str) -> tuple[str, int]:
@@ -187,8 +194,12 @@ def _finish(
     strict: bool,
     *,
     started: float,
+    code: ExitCode | None = None,
 ) -> int:
-    """Judge, write every report that was asked for, and return the exit code."""
+    """Judge, write every report that was asked for, and return the exit code.
+
+    A report that cannot be written takes none of the others with it; the verdicts are always printed.
+    """
     from .report import facts, jsonlines, text
     from .report import html as html_report
     from .report import junit as junit_report
@@ -197,18 +208,23 @@ def _finish(
     report = facts.build(
         results, transcript, profile, plan, version=__version__, started=started, ended=time.time(), strict=strict
     )
+    if code is not None:
+        report = replace(report, exit_code=code)
+    stream = sys.stderr if as_json else sys.stdout
+    width = min(shutil.get_terminal_size((100, 24)).columns, 120)
+    click.echo(text.render(report, colour=text.colour_wanted(stream), width=width), nl=False, err=as_json)
     if as_json:
         click.echo(jsonlines.render(report), nl=False)
-    if html:
-        Path(html).write_text(html_report.render(report), encoding="utf-8", newline="\n")
-    if junit:
-        Path(junit).write_text(junit_report.render(report), encoding="utf-8", newline="\n")
-    stream = sys.stderr if as_json else sys.stdout
-    width = shutil.get_terminal_size((100, 24)).columns
-    for path in (html, junit):
+    unwritten = []
+    for path, render in ((html, html_report.render), (junit, junit_report.render)):
         if path:
-            click.echo(_("report: {path}").format(path=Path(path).absolute()), err=True)
-    click.echo(text.render(report, colour=text.colour_wanted(stream), width=min(width, 120)), nl=False, err=as_json)
+            try:
+                Path(path).write_text(render(report), encoding="utf-8", newline="\n")
+                click.echo(_("report: {path}").format(path=Path(path).absolute()), err=True)
+            except OSError as error:
+                unwritten.append(_("cannot write {path}: {why}").format(path=path, why=reason(error)))
+    if unwritten:
+        raise EnvironmentFault("; ".join(unwritten), _("give another path: the verdicts above stand"))
     return int(report.exit_code)
 
 

@@ -31,12 +31,15 @@ MN: Final = "64010000ACCE550000000001"
 PW: Final = "123456"
 #: Who opens the door: enrolment numbers.
 PEOPLE: Final = {"A": "NX000012", "B": "NX000034", "": ""}
+#: How long the simulated operator takes from the prompt to the act, and from the act to saying so.
+WALK_S: Final = 2.0
+RETURN_S: Final = 4.0
 #: Virtual time costs nothing, so a whole day of reports is observed.
 OBSERVE_S: Final = 87_000.0
 
 
 class SimulatedOperator:
-    """Does at the simulated door what a person is asked to do."""
+    """Does at the simulated door what a person is asked to do, and takes the time a person takes."""
 
     attended = True
 
@@ -52,12 +55,14 @@ class SimulatedOperator:
             "unplug": lambda now: door.break_down(True, now),
             "plug-in": lambda now: door.break_down(False, now),
         }
+        await asyncio.sleep(WALK_S)
         if act.act == "power-cycle":
             await self._station.power_cycle()
         elif act.act == "open":
             self._station.act(lambda now: door.open(Method(act.method), PEOPLE[act.person], now))
         else:
             self._station.act(acts[act.act])
+        await asyncio.sleep(RETURN_S)
         return "done"
 
 

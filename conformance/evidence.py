@@ -116,6 +116,10 @@ class Heard:
                     self._codes.setdefault(match.group(1), value)
         return self._codes
 
+    def told(self, code: str) -> list[tuple[str, str]]:
+        """Return every key and value it carries for a code, in wire order: a key may stand twice."""
+        return [(key, value) for key, value in self.message.parameters() if _code_of(key) == code]
+
     @property
     def data_time_text(self) -> str:
         """DataTime as sent, in whatever letter case its name is; empty when absent."""
@@ -331,7 +335,9 @@ class Evidence:
     def _solicited(self, heard: Heard) -> bool:
         """Whether it has the QN of a request made before it came: both sides may name a millisecond alike."""
         request = self.asked.get(heard.message.qn)
-        return request is not None and request.seq < heard.seq
+        if request is None or request.seq > heard.seq:
+            return False
+        return bool(heard.message.cn == request.attachment["cn"])
 
     @cached_property
     def uploads(self) -> list[Heard]:
@@ -500,7 +506,7 @@ class Evidence:
         for heard in self.door_data:
             if self.is_backlog(heard):
                 continue
-            told = {code: heard.codes[code] for code in STATES if code in heard.codes}
+            told: dict[str, str] = {code: heard.codes[code] for code in STATES if code in heard.codes}
             lone = _state_count(heard) < 2
             new = any(known.get(code, "" if lone else value) != value for code, value in told.items())
             known |= told
@@ -576,6 +582,11 @@ ACT_STATES: Final = {
     "unplug": ("i32003", "1"),
     "plug-in": ("i32003", "0"),
 }
+
+
+def _code_of(key: str) -> str:
+    match = _CODE.match(key)
+    return match.group(1) if match else ""
 
 
 def _posix(text: str) -> float | None:

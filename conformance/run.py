@@ -22,10 +22,12 @@ class LiveRun:
     Attributes:
         transcript: Everything it saw and did; complete up to where it ended.
         interrupted: Whether the user ended it.
+        failure: What broke on our side and ended it early: an address that is gone, a defect of the suite.
     """
 
     transcript: Transcript
-    interrupted: bool
+    interrupted: bool = False
+    failure: Exception | None = None
 
 
 def run_live(
@@ -46,7 +48,7 @@ def run_live(
         max_bytes: Limit of the transcript, where not the usual one.
 
     Raises:
-        EnvironmentFault: If the address cannot be had.
+        EnvironmentFault: If the address cannot be had at all. What breaks later ends the run and loses nothing.
     """
     holder: list[Transcript] = []
 
@@ -65,4 +67,8 @@ def run_live(
             runner.run(main())
     except KeyboardInterrupt:
         return LiveRun(holder[0], interrupted=True)
-    return LiveRun(holder[0], interrupted=False)
+    except Exception as error:
+        if not holder or not any(entry.kind == "step" for entry in holder[0]):
+            raise
+        return LiveRun(holder[0], failure=error)
+    return LiveRun(holder[0])

@@ -101,6 +101,7 @@ class Behaviour:
     report_signals: tuple[str, ...] = ("door", "dismantled", "fault")
     state: Callable[[str, int, str], str] = _report_state  #: (signal, value, upload kind) -> value as sent
     tells_change: Callable[[str, int], bool] = lambda signal, value: True
+    change_reports: int = 1  #: how often a change is told
     event_restarts_timer: bool = False
     records: Callable[[Opening], int] = lambda opening: 1  #: how many records an opening yields
     record_in_pieces: bool = False

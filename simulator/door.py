@@ -252,7 +252,8 @@ class DoorController:
         if self._locked_up or not self.behaviour.tells_change(signal, getattr(self.world, signal)):
             return
         when = format_time(self.device_time(now))
-        self._put("change", now, [[["DataTime", when]], self._state_item(signal, "change", "3020")])
+        for _ in range(self.behaviour.change_reports):
+            self._put("change", now, [[["DataTime", when]], self._state_item(signal, "change", "3020")])
         if self.behaviour.event_restarts_timer:
             self._next_report = now + self._interval
 

@@ -20,9 +20,7 @@ def _frames(e: Evidence) -> list[Heard]:
     """
     shared = {h.link for h in e.heard if h.understood and h.message.mn != e.mn}
     return [
-        h
-        for h in e.heard
-        if not h.truncated and (h.message.mn == e.mn or (not h.understood and h.link not in shared))
+        h for h in e.heard if not h.truncated and (h.message.mn == e.mn or (not h.understood and h.link not in shared))
     ]
 
 

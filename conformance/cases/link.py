@@ -72,7 +72,15 @@ def answers_are_not_answered(e: Evidence) -> Outcome:
 @case(
     "access/link/repeats-unanswered",
     uses=("withhold",),
-    killed_by=("no-resend", "endless-resend", "hasty-resend", "resend-with-new-qn", "no-answer-wanted"),
+    killed_by=(
+        "no-resend",
+        "endless-resend",
+        "hasty-resend",
+        "resend-with-new-qn",
+        "no-answer-wanted",
+        "single-resend",
+        "slow-resend",
+    ),
     limits=("response_s", "resend_count", "resend_spacing_s", "resend_severity"),
 )
 def repeats_unanswered(e: Evidence) -> Outcome:
@@ -91,7 +99,9 @@ def repeats_unanswered(e: Evidence) -> Outcome:
         )
     first = next(h for h in e.frames if h.message.qn == step.detail["qn"])
     end = first.t + step.detail["window_s"]
-    copies = [h for h in e.spontaneous if first.t <= h.t <= end and h.message.items == first.message.items]
+    # On its own link: what a device offers again on a new one is back-fill.
+    near = [h for h in e.spontaneous if first.t <= h.t <= end and h.link == first.link]
+    copies = [h for h in near if h.message.items == first.message.items]
     refs = tuple(ref for copy in copies for ref in copy.refs)
     findings = Findings()
     findings.looked()
@@ -100,10 +110,11 @@ def repeats_unanswered(e: Evidence) -> Outcome:
         findings.add(limits.resend_severity, say("never repeated"), refs)
     elif len({copy.message.qn for copy in copies}) > 1:
         findings.add(limits.resend_severity, say("repeated under another QN"), refs)
-    elif len(copies) > limits.resend_count + 1:
+    elif len(copies) != limits.resend_count + 1:
         findings.add(limits.resend_severity, say("repeated {count} times", count=len(copies) - 1), refs)
-    elif min(gaps) < limits.response_s - limits.resend_spacing_s:
-        findings.add(limits.resend_severity, say("repeated after {gap} s", gap=f"{min(gaps):.1f}"), refs)
+    elif max(abs(gap - limits.response_s) for gap in gaps) > limits.resend_spacing_s:
+        odd = max(gaps, key=lambda gap: abs(gap - limits.response_s))
+        findings.add(limits.resend_severity, say("repeated after {gap} s", gap=f"{odd:.1f}"), refs)
     good = say("repeated {count} times", count=len(copies) - 1)
     return findings.outcome(expected, good, refs)
 
@@ -111,13 +122,14 @@ def repeats_unanswered(e: Evidence) -> Outcome:
 @case(
     "access/query/state",
     uses=("query",),
-    killed_by=("no-state-query", "query-without-result"),
+    killed_by=("no-state-query", "query-without-result", "query-inverted", "report-inverts-door"),
     limits=("query_severity", "response_s"),
 )
 def state_can_be_queried(e: Evidence) -> Outcome:
     expected = say("9011 with QnRtn=1, then 3020 with i32001, then 9012 with ExeRtn=1, all with the request's QN")
     qn = e.steps["query"].detail.get("qn", "")
-    answers = [h for h in e.frames if h.message.qn == qn]
+    begin, end = e.steps["query"].begin, e.steps["query"].end or 0.0
+    answers = [h for h in e.frames if h.message.qn == qn and begin <= h.t <= end]
     told = {h.message.cn: h for h in answers}
     refs = tuple(ref for h in answers for ref in h.refs)
     findings = Findings()
@@ -129,9 +141,18 @@ def state_can_be_queried(e: Evidence) -> Outcome:
         findings.add(e.limits.query_severity, say("refused: QnRtn={code}", code=code), refs)
     elif "3020" not in told or "i32001" not in told["3020"].codes:
         findings.add(e.limits.query_severity, say("no 3020 with i32001"), refs)
+    elif _last_told(e, "i32001", told["3020"].seq) not in ("", told["3020"].codes["i32001"]):
+        found = told["3020"].codes["i32001"]
+        findings.add(e.limits.query_severity, say("i32001={value}, last reported otherwise", value=found), refs)
     elif "9012" not in told or told["9012"].message.parameter("ExeRtn") != "1":
         findings.add(e.limits.query_severity, say("no 9012 with ExeRtn=1"), refs)
     return findings.outcome(expected, say("9011, 3020, 9012"), refs)
+
+
+def _last_told(e: Evidence, code: str, before: int) -> str:
+    """Return the state the device itself last reported before an entry of the transcript; empty when it had not."""
+    told = [h.codes[code] for h in e.states if h.seq < before and h.codes.get(code) in ("0", "1")]
+    return told[-1] if told else ""
 
 
 @case(

@@ -32,11 +32,12 @@ def _intervals(e: Evidence) -> list[tuple[Heard, Heard]]:
 def _greets(e: Evidence, heard: Heard, before: Heard | None, after: Heard) -> bool:
     """Whether a report was sent because the link was new: the next is on time without it."""
     limits = e.limits
-    short = after.t - heard.t < limits.report_interval_s - limits.step_pass_s
+    short: bool = after.t - heard.t < limits.report_interval_s - limits.step_pass_s
     if before is None:
         return short
     new_link = before.link != heard.link == after.link
-    return short and new_link and abs(after.t - before.t - limits.report_interval_s) <= limits.step_pass_s
+    on_time: bool = abs(after.t - before.t - limits.report_interval_s) <= limits.step_pass_s
+    return short and new_link and on_time
 
 
 def _split(e: Evidence) -> tuple[list[tuple[Heard, Heard]], list[tuple[Heard, Heard]]]:

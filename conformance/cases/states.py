@@ -30,7 +30,7 @@ def _shown(e: Evidence, act: ActRecord, within_s: float) -> Heard | None:
 @case(
     "access/state/change-reported",
     uses=("openings",),
-    killed_by=("inverted-door", "constant-door", "never-closed", "no-change-report"),
+    killed_by=("inverted-door", "constant-door", "never-closed", "no-change-report", "duplicate-change"),
     limits=("event_s",),
 )
 def both_changes_reported(e: Evidence) -> Outcome:
@@ -42,8 +42,12 @@ def both_changes_reported(e: Evidence) -> Outcome:
         if heard is None:
             what = say("opening not reported") if act.act == "open" else say("closing not reported")
             findings.fail(what, hint=_door_mistake(e))
-        else:
-            refs.extend(heard.where("i32001"))
+            continue
+        refs.extend(heard.where("i32001"))
+        following = e.door_data[e.door_data.index(heard) + 1 :]
+        again = [h for h in following if h.t <= heard.t + e.limits.event_target_s and h.codes == heard.codes]
+        if again and id(again[0]) not in {id(h) for h in e.periodic}:
+            findings.warn(say("the same change reported twice"), again[0].refs)
     expected = say("i32001=1 when the door opens and 0 when it closes, within {limit} s each", limit=e.limits.event_s)
     return findings.outcome(expected, say("{count} changes", count=findings.looked_at), tuple(refs[:8]))
 
@@ -166,6 +170,29 @@ def fault_is_reported(e: Evidence) -> Outcome:
 )
 def end_of_fault_is_reported(e: Evidence) -> Outcome:
     return _restored(e, "plug-in")
+
+
+@case(
+    "access/report/true-state",
+    killed_by=("report-inverts-door", "report-stuck-fault", "hj212-2017-door-state"),
+)
+def report_repeats_what_was_told(e: Evidence) -> Outcome:
+    findings = Findings()
+    known: dict[str, str] = {}
+    reports = {id(heard) for heard in e.periodic}
+    for heard in e.states:
+        if id(heard) in reports:
+            findings.looked()
+            for code, value in heard.codes.items():
+                # A return to 0 that was not told when it came is what the cases on changes and alarms judge.
+                if value != "0" and known.get(code) == "0":
+                    said = say("{code}={value} in the report, {told} in the change before it", code=code, value=value,
+                               told=known[code])  # fmt: skip
+                    findings.fail(said, heard.where(code))
+        else:
+            known.update({code: value for code, value in heard.codes.items() if code in STATES})
+    expected = say("the timed report says what the last report of a change said")
+    return findings.outcome(expected, say("{count} reports", count=findings.looked_at))
 
 
 @case("access/report/complete", killed_by=("incomplete-report",))

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
 from ..case import Findings, case
 from ..evidence import Evidence, Heard, parse_open_time
-from ..verdicts import Outcome, Said, say
+from ..verdicts import Outcome, Ref, Said, say
 
 _PERSON = re.compile(r"[0-9A-Za-z_-]+\Z", re.ASCII)
 _RESIDENT_ID = re.compile(r"[1-9][0-9]{16}[0-9Xx]\Z", re.ASCII)
 
 
-def _where(heard: Heard, code: str) -> tuple[str, str]:
-    """Return the key and its value as sent."""
-    return next((k, v) for k, v in heard.message.parameters() if k.startswith(code))
+def _told(frames: list[Heard], code: str) -> Iterator[tuple[Heard, str, tuple[Ref, ...]]]:
+    """Yield every value of a code with its frame and where it stands."""
+    for heard in frames:
+        for key, value in heard.told(code):
+            yield heard, value, heard.where(f"{key}={value}")
 
 
 def _binary(e: Evidence, code: str, hint: Said | None) -> Findings:
     findings = Findings()
-    for heard in e.door_data:
-        value = heard.codes.get(code)
-        if value is None:
-            continue
+    for _heard, value, where in _told(e.door_data, code):
         findings.looked()
         if value not in ("0", "1"):
-            key, _ = _where(heard, code)
-            findings.fail(say("{code}={value}", code=code, value=value), heard.where(f"{key}={value}"), hint)
+            findings.fail(say("{code}={value}", code=code, value=value), where, hint)
     return findings
 
 
@@ -56,15 +55,10 @@ def fault_is_0_or_1(e: Evidence) -> Outcome:
 @case("access/values/i32004", uses=("openings",), killed_by=("method-code-5", "method-leading-zero"))
 def method_is_1_to_4(e: Evidence) -> Outcome:
     findings = Findings()
-    for heard in e.records:
-        value = heard.codes.get("i32004")
-        if value is None:
-            continue
+    for _heard, value, where in _told(e.records, "i32004"):
         findings.looked()
         if value in ("1", "2", "3", "4"):
             continue
-        key, _ = _where(heard, "i32004")
-        where = heard.where(f"{key}={value}")
         if value.lstrip("0") in ("1", "2", "3", "4"):
             findings.warn(say("i32004={value}, with a leading zero", value=value), where)
         else:
@@ -81,13 +75,8 @@ def method_is_1_to_4(e: Evidence) -> Outcome:
 def person_code_is_text(e: Evidence) -> Outcome:
     limit = e.limits.max_person_chars
     findings = Findings()
-    for heard in e.records:
-        value = heard.codes.get("i32005")
-        if value is None:
-            continue
+    for _heard, value, where in _told(e.records, "i32005"):
         findings.looked()
-        key, _ = _where(heard, "i32005")
-        where = heard.where(key)
         if not value:
             findings.fail(say("i32005 is empty"), where)
         elif not _PERSON.match(value):
@@ -103,11 +92,8 @@ def person_code_is_text(e: Evidence) -> Outcome:
 @case("access/values/i32006", uses=("openings",), killed_by=("formatted-open-time",))
 def open_time_is_14_digits(e: Evidence) -> Outcome:
     findings = Findings()
-    for heard in e.records:
-        value = heard.codes.get("i32006")
-        if value is None:
-            continue
+    for _heard, value, where in _told(e.records, "i32006"):
         findings.looked()
         if parse_open_time(value) is None:
-            findings.fail(say("i32006={value}", value=value), heard.where(value or "i32006"))
+            findings.fail(say("i32006={value}", value=value), where)
     return findings.outcome(say("i32006: YYYYMMDDhhmmss, a time of the calendar"), _seen(findings))

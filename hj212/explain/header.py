@@ -13,7 +13,7 @@ from .note import note, note_key, note_part
 from .outline import Outline
 from .part import Part, in_a_row, wire_size
 from .separators import split_header
-from .signs import examine_signs, full_width_sign
+from .signs import examine_blanks, full_width_sign, note_full_width
 
 __all__ = ["Header", "declared_rules", "examine_header", "number", "read_header"]
 
@@ -101,10 +101,12 @@ def _behind_close(outline: Outline) -> Iterator[Part]:
 
 def _examine_names(header: Header, rules: Rules) -> Iterator[Deviation]:
     for part in header.parts:
-        yield from examine_signs(part)
+        yield from examine_blanks(part)
+        if sign := full_width_sign(part):
+            yield note_full_width(sign)
         name = _meant_name(part, rules)
         if "=" not in part.text:
-            if not full_width_sign(part):
+            if not sign:
                 yield note_part("field-without-equals", part)
         elif not name:
             yield note_key("field-unknown", part, part.key)

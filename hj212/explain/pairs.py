@@ -12,7 +12,7 @@ from ..times import parse_time
 from .names import likely_row
 from .note import note, note_key, note_part, note_value
 from .part import Part, wire_size
-from .signs import examine_signs, full_width_sign
+from .signs import examine_blanks, full_width_sign, note_full_width
 
 __all__ = ["MAX_LOG_BYTES", "examine_pair", "factor_code"]
 
@@ -37,10 +37,11 @@ def examine_pair(part: Part, *, new_code: bool) -> Iterator[Deviation]:
         part: The pair.
         new_code: Whether its factor code is the first of its kind; the shape of a code is told once.
     """
-    yield from examine_signs(part)
-    full_width = full_width_sign(part)
+    yield from examine_blanks(part)
+    if sign := full_width_sign(part):
+        yield note_full_width(sign)
     if "=" not in part.text:
-        if not full_width:
+        if not sign:
             yield note_part("pair-without-equals", part, part.text.strip())
         return
     row = _likely_row(part)
@@ -49,7 +50,7 @@ def examine_pair(part: Part, *, new_code: bool) -> Iterator[Deviation]:
         yield from _examine_parameter(part, row)
     else:
         yield from _examine_factor(part, row, code, new_code=new_code)
-    if not full_width:
+    if not sign:
         yield from _examine_value(part, row)
 
 

@@ -9,18 +9,11 @@ from ..deviations import Deviation
 from .note import note
 from .part import Part, wire_size
 
-__all__ = ["examine_blanks", "examine_signs", "full_width_sign"]
+__all__ = ["examine_blanks", "full_width_sign", "note_full_width"]
 
 _FULL_WIDTH = {"；": ";", "，": ",", "＝": "=", "＆": "&"}
 _FULL_WIDTH_SIGN = re.compile("[；，＝＆]")
 _FULL_WIDTH_BEFORE_KEY = re.compile("[；，](?=[0-9A-Za-z]+(?:-[0-9A-Za-z]+)?[=＝])")
-
-
-def examine_signs(part: Part) -> Iterator[Deviation]:
-    """Yield blanks and full-width signs in one part."""
-    yield from examine_blanks(part)
-    if sign := full_width_sign(part):
-        yield note("separator-full-width", sign.offset, sign.size, sign.text, _FULL_WIDTH[sign.text])
 
 
 def examine_blanks(part: Part) -> Iterator[Deviation]:
@@ -28,10 +21,10 @@ def examine_blanks(part: Part) -> Iterator[Deviation]:
     key, equals, value = part.text.partition("=")
     at = part.offset
     for text in (key, value):
-        leading = wire_size(text) - wire_size(text.lstrip())
-        trailing = wire_size(text) - wire_size(text.rstrip())
-        if leading or trailing:
+        if text != text.strip():
             tidy = key.strip() + equals + value.strip()
+            leading = wire_size(text) - wire_size(text.lstrip())
+            trailing = wire_size(text) - wire_size(text.rstrip())
             place = at if leading else at + wire_size(text) - trailing
             yield note("blank", place, leading or trailing, part.text, tidy)
             return
@@ -47,3 +40,8 @@ def full_width_sign(part: Part) -> Part | None:
     if equals and "//" not in value and (match := _FULL_WIDTH_BEFORE_KEY.search(value)):
         return Part(match[0], part.offset + wire_size(key) + 1 + wire_size(value[: match.start()]))
     return None
+
+
+def note_full_width(sign: Part) -> Deviation:
+    """Return the deviation that a full-width sign is."""
+    return note("separator-full-width", sign.offset, sign.size, sign.text, _FULL_WIDTH[sign.text])

@@ -124,6 +124,16 @@ def _hasty_resend(b: Behaviour) -> None:
     b.overtime_s = 1.0
 
 
+@fault("single-resend", "protocol", "WARN", "repeats an unanswered upload once", "未收到应答时只重发一次")
+def _single_resend(b: Behaviour) -> None:
+    b.recount = 1
+
+
+@fault("slow-resend", "protocol", "WARN", "repeats an unanswered upload every 20 s", "重发间隔为 20 秒，过长")
+def _slow_resend(b: Behaviour) -> None:
+    b.overtime_s = 20.0
+
+
 @fault("resend-with-new-qn", "protocol", "WARN", "gives a repeated upload a new QN", "重发时更换 QN")
 def _resend_with_new_qn(b: Behaviour) -> None:
     b.new_qn_on_resend = True

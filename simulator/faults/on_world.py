@@ -261,3 +261,23 @@ def _clock_30s_fast(b: Behaviour) -> None:
 @fault("loses-records-offline", "world", "WARN", "forgets openings while the link is down", "断网期间的开门记录丢失")
 def _loses_records_offline(b: Behaviour) -> None:
     b.keeps_while_offline = lambda kind: kind != "record"
+
+
+@fault("report-inverts-door", "world", "FAIL", "inverts the door in the timed report only", "仅定时上报中的门状态取反")
+def _report_inverts_door(b: Behaviour) -> None:
+    b.state = _state_of("door", lambda now, kind: str(1 - now) if kind == "periodic" else str(now))
+
+
+@fault("report-stuck-fault", "world", "FAIL", "always reports a fault by the timer", "定时上报中故障状态恒为 1")
+def _report_stuck_fault(b: Behaviour) -> None:
+    b.state = _state_of("fault", lambda now, kind: "1" if kind == "periodic" else str(now))
+
+
+@fault("query-inverted", "world", "WARN", "answers the state query inverted", "状态查询应答与实际相反")
+def _query_inverted(b: Behaviour) -> None:
+    b.state = _state_of("door", lambda now, kind: str(1 - now) if kind == "query" else str(now))
+
+
+@fault("duplicate-change", "world", "WARN", "reports each change twice", "同一状态变化上报两次（QN 不同）")
+def _duplicate_change(b: Behaviour) -> None:
+    b.change_reports = 2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
 from typing import Any
@@ -465,9 +465,6 @@ def test_both_networks_show_the_same(steps: list[tuple[str, Any]], ending: tuple
         run_virtual(lambda ends=ends: converse(steps, ending, ends), network)
         seen.append({name: (end.arrivals, end.facts) for name, end in ends.items()})
     assert seen[0] == seen[1]
-
-
-Program = Callable[[], Awaitable[None]]
 
 
 @pytest.mark.loopback

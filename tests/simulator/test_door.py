@@ -406,16 +406,18 @@ class TestLinkLoss:
         desk.link_up()
         assert commands(desk.ask("1011")) == ["9011", "1011", "9012"]
 
-    def test_queue_keeps_the_newest(self) -> None:
+    def test_queue_keeps_the_newest(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        assert MAX_QUEUED > 10 * 4 * 24  # ten days of reports
+        monkeypatch.setattr(door_module, "MAX_QUEUED", 100)
         desk = Desk(linked=False)
-        for _ in range(MAX_QUEUED // 2):
+        for _ in range(60):
             desk.open(Method.EXIT_BUTTON)
             desk.close()
-            desk.now = round(desk.now + 0.01, 3)
-        assert len(desk.door.queue) == MAX_QUEUED
+            desk.pass_time(0.01)
+        assert len(desk.door.queue) == 100
         assert desk.door.queue[0].message.parameter("i32001-Info") == "1"
         desk.link_up()
-        assert desk.door.acknowledged == MAX_QUEUED
+        assert desk.door.acknowledged == 100
 
 
 class TestResend:

@@ -7,7 +7,7 @@ from itertools import pairwise
 from statistics import fmean
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator import Method, Opening
@@ -66,12 +66,14 @@ class TestOpenings:
             assert shut_before <= opening.at < shut < begin + length
             shut_before = shut
 
-    @given(seed=seeds, per_hour=st.integers(1, 60), begin=st.floats(0, DAY_S), length=st.floats(0, DAY_S))
+    @settings(max_examples=40)
+    @given(seed=seeds, per_hour=st.integers(1, 20), begin=st.floats(0, DAY_S), length=st.floats(0, DAY_S))
     def test_window_shows_what_lies_in_it(self, seed: int, per_hour: int, begin: float, length: float) -> None:
         end = min(begin + length, DAY_S)
         whole = [(o, shut) for o, shut in day(seed, per_hour) if begin <= o.at and shut < end]
         assert day(seed, per_hour, begin, end) == whole
 
+    @settings(max_examples=40)
     @given(seed=seeds, cuts=st.lists(st.floats(0, DAY_S), max_size=4))
     def test_windows_side_by_side_lose_only_those_cut_in_two(self, seed: int, cuts: list[float]) -> None:
         edges = [0.0, *sorted(cuts), DAY_S]
@@ -79,7 +81,8 @@ class TestOpenings:
         lost = [(o, shut) for o, shut in day(seed, 6) if (o, shut) not in pieces]
         assert all(any(o.at < cut <= shut for cut in cuts) for o, shut in lost)
 
-    @given(seed=seeds, per_hour=st.integers(1, 60))
+    @settings(max_examples=40)
+    @given(seed=seeds, per_hour=st.integers(1, 20))
     def test_one_for_each_slot_and_at_a_millisecond(self, seed: int, per_hour: int) -> None:
         found = day(seed, per_hour)
         assert len(found) == 24 * per_hour

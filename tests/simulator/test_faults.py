@@ -105,7 +105,9 @@ class TestTable:
         assert not fault.zh.isascii()
 
     def test_summaries_differ(self) -> None:
-        assert len({fault.en for fault in FAULTS.values()}) == len({fault.zh for fault in FAULTS.values()}) == len(FAULTS)
+        assert (
+            len({fault.en for fault in FAULTS.values()}) == len({fault.zh for fault in FAULTS.values()}) == len(FAULTS)
+        )
 
     def test_every_layer_and_every_verdict_occurs(self) -> None:
         assert {fault.layer for fault in FAULTS.values()} == {"bytes", "protocol", "world"}

@@ -27,7 +27,7 @@ __all__ = ["MAX_FRAMES", "MAX_GARBAGE_LINKS", "MAX_LINKS", "Bench", "StepEnd"]
 
 #: Links open at once. A site behind a gateway has a few; a peer that opens more is broken or hostile.
 MAX_LINKS: Final = 64
-#: A link silent for this long may be a half-open leftover; where places are short, the oldest such one is given up.
+#: Where places are short, a link on which nobody has said who he is for this long gives way.
 LEFTOVER_S: Final = 60.0
 #: Links given up for garbage before the run ends, when nothing readable came from anybody.
 MAX_GARBAGE_LINKS: Final = 8
@@ -255,10 +255,6 @@ class Bench:
         if len(self._links) >= MAX_LINKS:
             self._cut_leftover()
         if len(self._links) >= MAX_LINKS:
-            quietest = min(self._links.values(), key=lambda known: known.last_heard)
-            if self.now - quietest.last_heard >= LEFTOVER_S:
-                quietest.cut("silent, and its place was needed")
-        if len(self._links) >= MAX_LINKS:
             self.counts["refused"] += 1
             self._note("refuse", link, why=f"more than {MAX_LINKS} links at once")
             return False
@@ -267,12 +263,15 @@ class Bench:
         return True
 
     def _cut_leftover(self) -> None:
-        """Cut the oldest link whose device has spoken on a newer one since: half-open, it would never end."""
+        """Give up a link that may never end by itself: left behind by a device that has a newer one, or mute."""
         newest = {link.mn: number for number, link in self._links.items() if link.mn}
         for number, link in self._links.items():
             if link.mn and newest[link.mn] != number:
                 link.cut("left behind by the device")
                 return
+        silent = [link for link in self._links.values() if not link.mn and self.now - link.last_heard >= LEFTOVER_S]
+        if silent:
+            min(silent, key=lambda link: link.last_heard).cut("silent, and its place was needed")
 
     def _note(self, kind: str, link: _Link, **attachment: Any) -> None:
         if self.counts["links"] <= MAX_LINK_NOTES or link.bytes_in:

@@ -7,7 +7,7 @@ INCONCLUSIVE and is not counted.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from simulator.faults import FAULTS, Fault
@@ -20,7 +20,7 @@ from .plan import Plan, make_plan
 from .profile import Profile
 from .verdicts import CaseResult, Verdict
 
-__all__ = ["Matrix", "MutantRow", "selftest"]
+__all__ = ["Matrix", "MutantRow", "kills", "selftest"]
 
 _SEVERITY = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.WARN, Verdict.FAIL)
 _UNMET = frozenset({Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PENDING, Verdict.ERROR})
@@ -110,13 +110,7 @@ def _verdicts(results: list[CaseResult]) -> dict[str, Verdict]:
 
 def _row(fault: Fault, verdicts: dict[str, Verdict]) -> MutantRow:
     declared = {case.id for case in CASES.values() if fault.name in case.killed_by}
-    open_ended = fault.expected == Verdict.INCONCLUSIVE
-    hit = {
-        case
-        for case, verdict in verdicts.items()
-        if verdict in (Verdict.FAIL, Verdict.WARN, Verdict.ERROR)
-        or (open_ended and verdict is Verdict.INCONCLUSIVE and not _excused(case, verdicts))
-    }
+    hit = {case for case in verdicts if kills(fault, case, verdicts)}
     undeclared, survived = _("{case} is {verdict}, which is not declared"), _("{case} is {verdict}, but must be killed")
     blind = _("{case} is {verdict} although its precondition is not met")
     problems = [undeclared.format(case=case, verdict=verdicts[case]) for case in sorted(hit - declared)]
@@ -135,6 +129,13 @@ def _row(fault: Fault, verdicts: dict[str, Verdict]) -> MutantRow:
     return MutantRow(fault, verdicts, frozenset(hit & declared), tuple(problems))
 
 
-def _excused(case: str, verdicts: dict[str, Verdict]) -> bool:
+def kills(fault: Fault, case: str, verdicts: Mapping[str, Verdict]) -> bool:
+    """Whether a mutant turned a case away from PASS; INCONCLUSIVE counts where its fault is declared to do that."""
+    if verdicts[case] is Verdict.INCONCLUSIVE:
+        return fault.expected == Verdict.INCONCLUSIVE and not _excused(case, verdicts)
+    return verdicts[case] in (Verdict.FAIL, Verdict.WARN, Verdict.ERROR)
+
+
+def _excused(case: str, verdicts: Mapping[str, Verdict]) -> bool:
     """Whether a precondition of the case is unmet."""
     return any(verdicts[need] in _UNMET for need in CASES[case].needs)

@@ -44,36 +44,27 @@ def examine_pair(part: Part, *, new_code: bool) -> Iterator[Deviation]:
         if not sign:
             yield note_part("pair-without-equals", part, part.text.strip())
         return
-    row = _likely_row(part)
     code = factor_code(part)
     if code is None:
+        row = likely_row(part.key, "parameter")
         yield from _examine_parameter(part, row)
     else:
-        yield from _examine_factor(part, row, code, new_code=new_code)
+        suffix = "-" + part.key.rpartition("-")[2]
+        row = likely_row(suffix, "suffix")
+        if part.key.count("-") > 1:
+            yield note_key("key-two-hyphens", part, part.key)
+        if new_code and not _CODE.match(code):
+            yield note("factor-shape", part.key_offset, wire_size(code), code)
+        yield from _examine_suffix(part, suffix, row)
     if not sign:
         yield from _examine_value(part, row)
 
 
-def _likely_row(part: Part) -> FieldRow | None:
-    """Return the table row that says what the value must be."""
-    return likely_row(_suffix(part), "suffix") if "-" in part.key else likely_row(part.key, "parameter")
-
-
-def _suffix(part: Part) -> str:
-    return "-" + part.key.rpartition("-")[2]
-
-
-def _examine_factor(part: Part, row: FieldRow | None, code: str, *, new_code: bool) -> Iterator[Deviation]:
-    suffix = _suffix(part)
-    if part.key.count("-") > 1:
-        yield note_key("key-two-hyphens", part, part.key)
-    if new_code and not _CODE.match(code):
-        yield note("factor-shape", part.key_offset, wire_size(code), code)
-    at = part.key_offset + part.key_size - wire_size(suffix)
-    if row is None:
-        yield note("suffix-unknown", at, wire_size(suffix), suffix)
-    elif row.name != suffix:
-        yield note("suffix-case", at, wire_size(suffix), suffix, row.name)
+def _examine_suffix(part: Part, suffix: str, row: FieldRow | None) -> Iterator[Deviation]:
+    if row is None or row.name != suffix:
+        at = part.key_offset + part.key_size - wire_size(suffix)
+        code, expected = ("suffix-case", row.name) if row else ("suffix-unknown", "")
+        yield note(code, at, wire_size(suffix), suffix, expected)
 
 
 def _examine_parameter(part: Part, row: FieldRow | None) -> Iterator[Deviation]:

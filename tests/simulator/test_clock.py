@@ -192,7 +192,7 @@ async def converse(steps: list[tuple[str, Any]], ending: tuple[str, str] | None,
 
 @pytest.mark.loopback
 class TestStandsStill:
-    @settings(max_examples=50, deadline=None)
+    @settings(max_examples=100, deadline=None)
     @given(steps=STEPS, ending=ENDING)
     def test_every_byte_has_arrived_when_time_moves(
         self, steps: list[tuple[str, Any]], ending: tuple[str, str] | None
@@ -208,7 +208,7 @@ class TestStandsStill:
             run_virtual(lambda: converse(steps, ending, ends), LoopbackNetwork())
         check()
 
-    @settings(max_examples=20, deadline=None)
+    @settings(max_examples=50, deadline=None)
     @given(count=st.integers(1, 30), closes=st.sampled_from(["close", "abort"]), at_once=st.booleans())
     def test_every_connection_is_accepted_and_every_close_seen_when_time_moves(
         self, count: int, closes: str, at_once: bool
@@ -455,7 +455,7 @@ class TestBothNetworks:
 
 
 @pytest.mark.loopback
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(steps=STEPS, ending=ENDING)
 def test_both_networks_show_the_same(steps: list[tuple[str, Any]], ending: tuple[str, str] | None) -> None:
     """What arrives at either end, at which instant, and how the connection ends."""

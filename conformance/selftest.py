@@ -123,7 +123,11 @@ def _row(fault: Fault, verdicts: dict[str, Verdict]) -> MutantRow:
     if not declared:
         problems.append(_("kills nothing"))
     elif hit & declared:
-        worst = max((verdicts[case] for case in hit & declared if verdicts[case] in _SEVERITY), key=_SEVERITY.index)
+        worst = max(
+            (verdicts[case] for case in hit & declared if verdicts[case] in _SEVERITY),
+            key=_SEVERITY.index,
+            default=None,
+        )
         if worst != fault.expected:
             problems.append(_("should give {expected}, gives {found}").format(expected=fault.expected, found=worst))
     return MutantRow(fault, verdicts, frozenset(hit & declared), tuple(problems))

@@ -27,6 +27,9 @@ __all__ = ["MAX_LAG_S", "Counts", "FleetResult", "run_fleet", "run_fleet_virtual
 MAX_LAG_S: Final = 1.0
 #: A fleet of which no station connects within this long has no platform.
 NO_PLATFORM_S: Final = 15.0
+#: How long after its last instant a run ends: what happens then is still answered. On a virtual clock an answer takes
+#: no time, and everything happens at whole milliseconds.
+SETTLE_S: Final = 0.0005
 #: How often the loop's lag is looked at and progress is told: on the real clock, and on a virtual one.
 HEARTBEAT_S: Final = 0.5
 VIRTUAL_HEARTBEAT_S: Final = 3600.0
@@ -88,7 +91,8 @@ class _Fleet:
         watch = asyncio.create_task(self._watch())
         try:
             # Whatever ends before its time failed.
-            await asyncio.wait([watch, *tasks], timeout=self.scenario.duration_s, return_when=asyncio.FIRST_EXCEPTION)
+            duration_s = self.scenario.duration_s + SETTLE_S
+            await asyncio.wait([watch, *tasks], timeout=duration_s, return_when=asyncio.FIRST_EXCEPTION)
             if any(station.failed_connects for station in self.stations) and not self.sum_up().connected:
                 raise self._no_platform()
         finally:
@@ -109,7 +113,8 @@ class _Fleet:
         station = Station(door, host, port)
         self.stations.append(station)
         await asyncio.sleep(start - begin)
-        self._first_start = self._first_start or loop.time()
+        if self._first_start is None:
+            self._first_start = loop.time()
         life = asyncio.create_task(station.run())
         try:
             # Slots of the day count from the epoch of the clock, not from the start of the run.

@@ -30,6 +30,7 @@ NOT_YET: set[str] = {"gb28181"}
 #: Module pattern -> packages it may import besides those of its package.
 MAY_ALSO_IMPORT: dict[str, set[str]] = {
     "*.cli": {"stationgate"},
+    "*.cli.*": {"stationgate"},
     "*.__main__": {"stationgate"},
     "conformance.demo": {"simulator"},
     "conformance.platform": {"simulator"},
@@ -44,6 +45,7 @@ MAY_HAVE_EFFECTS = (
     "*.aio",
     "*.aio.*",
     "*.cli",
+    "*.cli.*",
     "*.__main__",
     "simulator.clock",
     "simulator.fleet",
@@ -65,7 +67,9 @@ LAYERS: dict[str, list[set[str]]] = {
         {"events"},
         {"connection"},
         {"aio"},
-        {"cli", "__main__"},
+        {"cli", "__main__"}
+        | {f"cli.{name}" for name in ("content", "crc", "decode", "decoding", "encode", "encoding")}
+        | {f"cli.{name}" for name in ("listen", "receiving", "shown")},
     ],
 }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -100,7 +99,6 @@ class FrameLog:
         for index, row in enumerate(self._rows):
             for ref in row.refs:
                 self._by_seq[ref.seq].append((ref.start, ref.end or 0, index))
-        self._seqs = [row.seq for row in self._rows]
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -134,10 +132,6 @@ class FrameLog:
             at += size
         covered = sum(high - low for low, high in set(marks))
         return Quote(row, index, tuple(dict.fromkeys(refs)), () if covered >= at else tuple(dict.fromkeys(marks)))
-
-    def first_from(self, seq: int) -> int:
-        """Return the index of the first frame completed by entry ``seq`` or a later one."""
-        return bisect_left(self._seqs, seq)
 
 
 def _incoming(evidence: Evidence) -> Iterable[FrameRow]:

@@ -305,11 +305,11 @@ class Redactor:
 
     # Text
 
-    def text(self, text: str, look: Look | None = None) -> str:
+    def text(self, text: str) -> str:
         """Return text that came from a device, or may have, for display: masked, printable, not too long."""
         data = _raw(_LONE.sub("\ufffd", text))
         masks = self._hidden(data, 0, len(data), [self._known(field) for field in _fields(data)])
-        shown = "".join(span.text for span in _spans(data, masks, [], look or Look()))
+        shown = "".join(span.text for span in _spans(data, masks, [], Look()))
         return shown if len(shown) <= MAX_PARAM_CHARS else f"{shown[:MAX_PARAM_CHARS]}..."
 
     def own(self, text: str) -> str:

@@ -254,6 +254,15 @@ class TestFrames:
         assert sum(row.size for row in log) == sum(len(entry.data) for entry in transcript)
         assert {row.kind for row in log} <= {FrameKind.UNREADABLE, FrameKind.OURS}
 
+    def test_frames_of_nobody_and_of_others(self) -> None:
+        segments = (
+            b"QN=1;ST=81;CN=3020;PW=1;MN=A;Flag=5;CP=&&i32001-Info=1&&",
+            b"QN=2;ST=81;CN=3020;PW=1;MN=B;Flag=5;CP=&&i32001-Info=1&&",
+            b"ST=81;CP=&&i32001-Info=1&&",
+        )
+        kinds = [row.kind for row in of([], frames(*map(build_frame, segments), b"noise\r\n")).frames]
+        assert kinds == [FrameKind.CHANGE, FrameKind.OTHER, FrameKind.UNREADABLE, FrameKind.UNREADABLE]
+
     def test_command_that_is_none_is_not_shown(self) -> None:
         data = build_frame(b"QN=1;ST=81;CN=PW=123456;PW=123456;MN=1;Flag=5;CP=&&&&")
         assert [row.cn for row in of([], frames(data)).frames] == [""]

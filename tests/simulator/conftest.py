@@ -1,7 +1,8 @@
-"""Every test starts in English and leaves the process as it found it."""
+"""Every test starts in English and leaves the process as it found it; those with sockets leave none open."""
 
 from __future__ import annotations
 
+import gc
 import gettext
 from collections.abc import Iterator
 
@@ -21,3 +22,10 @@ def english(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     yield
     language.activate("en")
     gettext.textdomain(domain)
+
+
+@pytest.fixture
+def nothing_left_open() -> Iterator[None]:
+    """Let a socket or a transport that was forgotten complain inside the test that forgot it."""
+    yield
+    gc.collect()

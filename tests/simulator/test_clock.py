@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from time import perf_counter
@@ -25,12 +24,7 @@ NETWORKS = [
 ]
 both_networks = pytest.mark.parametrize("network", NETWORKS)
 
-
-@pytest.fixture(autouse=True)
-def nothing_left_open() -> Iterator[None]:
-    """Let what was forgotten complain inside the test that forgot it."""
-    yield
-    gc.collect()
+pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
 
 class End(asyncio.Protocol):

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -22,6 +23,8 @@ from simulator.station import BOOT_S, RECONNECT_MAX_S, RECONNECT_S
 from simulator.transport import LoopbackNetwork, MemoryNetwork
 
 from .desk import MN, PW
+
+pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
 HOST = "127.0.0.1"
 
@@ -79,7 +82,9 @@ async def living(*stations: Station) -> AsyncIterator[None]:
                 await life
 
 
-def play(story: Callable[[Town], Coroutine[Any, Any, None]], network: MemoryNetwork | LoopbackNetwork | None = None) -> Town:
+def play(
+    story: Callable[[Town], Coroutine[Any, Any, None]], network: MemoryNetwork | LoopbackNetwork | None = None
+) -> Town:
     town = Town()
     run_virtual(lambda: story(town), network or MemoryNetwork())
     return town
@@ -136,7 +141,7 @@ class TestLink:
             assert len(station.door.queue) == 2
 
         play(story, Closed())
-        pauses = [b - a for a, b in zip(tried, tried[1:], strict=False)]
+        pauses = [b - a for a, b in pairwise(tried)]
         assert pauses == sorted(pauses)
         assert pauses[0] <= 2 * RECONNECT_S
         assert pauses[-1] == RECONNECT_MAX_S

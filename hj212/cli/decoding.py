@@ -1,0 +1,98 @@
+"""What ``hj212 decode`` does: every frame of some bytes, what it holds and what is wrong with it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import click
+
+from stationgate.exits import DataFault, ExitCode
+from stationgate.language import _, current, ngettext
+
+from ..deviations import Deviation
+from ..editions import Rules
+from ..explain import examine
+from ..framing import Frame, Framer, Noise
+from ..jsonform import to_json
+from .content import field_lines
+from .shown import deviation_lines, json_line, quoted
+
+__all__ = ["Decoding"]
+
+
+@dataclass(slots=True)
+class Decoding:
+    """One run of ``decode``: what it was asked for and what it has met so far."""
+
+    rules: Rules
+    show_secrets: bool
+    as_json: bool
+    frames: int = 0
+    bad: int = 0
+    deviating: int = 0
+
+    def decode(self, data: bytes) -> int:
+        """Print what the data hold and return the exit code."""
+        framer = Framer()
+        for found in _joined((*framer.feed(data), *framer.finish())):
+            if isinstance(found, Frame):
+                self._frame(found)
+            else:
+                self._noise(found)
+        return self._finish()
+
+    def _frame(self, frame: Frame) -> None:
+        self.frames += 1
+        deviations = examine(frame, self.rules)
+        self.bad += not frame.intact
+        self.deviating += bool(deviations)
+        if self.as_json:
+            click.echo(json_line(to_json(frame, self.rules, current(), show_secrets=self.show_secrets)))
+        else:
+            head = _("Frame {number} at byte {offset}, {size} bytes: {verdict}").format(
+                number=self.frames, offset=frame.offset, size=len(frame.raw), verdict=_verdict(frame, deviations)
+            )
+            click.echo(
+                "\n".join(
+                    [head, *field_lines(frame, self.show_secrets), *deviation_lines(frame, deviations, self.rules)]
+                )
+            )
+
+    def _noise(self, noise: Noise) -> None:
+        text = _("At byte {offset}: {size} bytes that belong to no frame: {text}")
+        click.echo(text.format(offset=noise.offset, size=len(noise.raw), text=quoted(noise.raw)), err=True)
+
+    def _finish(self) -> int:
+        if not self.frames:
+            raise DataFault(
+                _("the input holds no HJ 212 frame."), _("A frame begins with ## and four digits, the length.")
+            )
+        parts = [
+            ngettext("{n} frame", "{n} frames", self.frames).format(n=self.frames),
+            _("{n} bad").format(n=self.bad),
+            _("{n} with deviations").format(n=self.deviating),
+        ]
+        click.echo(_(", ").join(parts), err=True)
+        return ExitCode.FAIL if self.bad else ExitCode.OK
+
+
+def _joined(found: Iterable[Frame | Noise]) -> Iterator[Frame | Noise]:
+    """Join what belongs to no frame into one piece; leave out mere line ends between frames."""
+    noise: list[Noise] = []
+    for item in (*found, None):
+        if isinstance(item, Noise):
+            noise.append(item)
+            continue
+        raw = b"".join(piece.raw for piece in noise)
+        if raw.strip():
+            yield Noise(raw, noise[0].offset)
+        noise.clear()
+        if item is not None:
+            yield item
+
+
+def _verdict(frame: Frame, deviations: list[Deviation]) -> str:
+    if not frame.intact:
+        return _("bad")
+    return _("intact, with deviations") if deviations else _("good")

@@ -1,0 +1,58 @@
+"""``hj212 listen``: a reference platform for stations to report to."""
+
+from __future__ import annotations
+
+import click
+
+from stationgate.language import _
+from stationgate.options import Group, json_option, show_secrets_option
+
+__all__ = ["add_listen"]
+
+
+def add_listen(cli: Group) -> None:
+    """Add the command to the command line."""
+
+    @cli.command(
+        "listen",
+        short_help=_("Receive stations as a reference platform."),
+        help=_("Be a reference platform: accept any station, answer as the standard asks, print every message.")
+        + "\n\n"
+        + _("Ctrl-C ends it. Exit code: 0, 1 a bad frame came or --count was not reached, 2 usage or port in use."),
+        examples=[
+            ("hj212 listen --port 9000", _("on this machine only")),
+            ("hj212 listen --port 9000 --host 0.0.0.0", _("for stations in the network")),
+            ("hj212 listen --port 9000 --json --count 1", _("one message as JSON, then end")),
+        ],
+    )
+    @click.option("--port", type=click.IntRange(0, 65535), required=True, help=_("TCP port; 0 takes a free one."))
+    @click.option(
+        "--host", default="127.0.0.1", help=_("Address to listen on. Default: {default}.").format(default="127.0.0.1")
+    )
+    @json_option()
+    @show_secrets_option()
+    @click.option("--count", type=click.IntRange(min=1), help=_("End after this many messages."))
+    @click.option("--duration", type=click.FloatRange(min=0), metavar="S", help=_("End after this many seconds."))
+    @click.option("--max-connections", type=click.IntRange(min=1), help=_("Stations at once."))
+    @click.option("--max-per-address", type=click.IntRange(min=1), help=_("Stations at once from one address."))
+    def listen(
+        port: int,
+        host: str,
+        as_json: bool,
+        show_secrets: bool,
+        count: int | None,
+        duration: float | None,
+        max_connections: int | None,
+        max_per_address: int | None,
+    ) -> int:
+        import asyncio
+        from dataclasses import replace
+
+        from ..aio import PlatformLimits
+        from .receiving import Receiving
+
+        limits = PlatformLimits()
+        limits = replace(limits, connections=max_connections or limits.connections)
+        limits = replace(limits, per_address=max_per_address or limits.per_address)
+        receiving = Receiving(as_json=as_json, show_secrets=show_secrets, count=count)
+        return asyncio.run(receiving.run(host, port, duration, limits))

@@ -1,0 +1,304 @@
+"""The command line: one last line for machines, one sentence for mistakes, both languages."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from simulator import FAULTS, fleet
+from simulator.cli import build
+from simulator.scenario import load, template
+from stationgate.exits import run
+
+from .desk import PW
+
+ROOT = Path(__file__).resolve().parents[2]
+
+Simulator = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def simulator(capsys: pytest.CaptureFixture[str]) -> Simulator:
+    """Return a function that runs the command line and returns exit code, stdout and stderr."""
+
+    def call(*arguments: str) -> tuple[int, str, str]:
+        code = run(build, arguments)
+        return code, *capsys.readouterr()
+
+    return call
+
+
+@pytest.fixture
+def city(tmp_path: Path) -> Callable[[str], str]:
+    """Return a function that writes a scenario and returns its path."""
+
+    def write(text: str = "") -> str:
+        file = tmp_path / "city.toml"
+        file.write_text(text, "utf-8")
+        return str(file)
+
+    return write
+
+
+class TestRun:
+    def test_last_line_of_json(self, simulator: Simulator, city: Callable[[str], str]) -> None:
+        code, out, err = simulator("run", city(""), "--virtual", "--stations", "3", "--duration", "1h", "--json")
+        assert (code, out.count("\n")) == (0, 1)
+        end = json.loads(out)
+        assert list(end) == ["event", "stations", "messages", "acknowledged", "degraded", "digest", "exit_code"]
+        assert (end["event"], end["stations"], end["degraded"], end["exit_code"]) == ("run-end", 3, False, 0)
+        assert end["messages"] == end["acknowledged"] > 15
+        assert len(bytes.fromhex(end["digest"])) == 32
+        assert err.splitlines() == [
+            f"3 stations, {end['messages']} messages, {end['acknowledged']} acknowledged",
+            f"digest {end['digest']}",
+        ]
+
+    def test_text(self, simulator: Simulator, city: Callable[[str], str]) -> None:
+        code, out, err = simulator("run", city(""), "--virtual")
+        assert (code, err) == (0, "")
+        counts, digest = out.splitlines()
+        assert counts.startswith("1 stations, ")
+        assert digest.startswith("digest ")
+
+    def test_text_in_chinese(self, simulator: Simulator, city: Callable[[str], str]) -> None:
+        code, out, _ = simulator("run", city(""), "--virtual", "--duration", "60", "--lang", "zh")
+        assert (code, len(out.splitlines())) == (0, 2)
+
+    def test_options_stand_above_the_file(self, simulator: Simulator, city: Callable[[str], str]) -> None:
+        by_options = simulator("run", city(""), "--virtual", "--seed", "9", "--duration", "2h", "--stations", "2")
+        in_file = simulator("run", city("seed = 9\nduration_s = 7200\n[[station]]\ncount = 2\n"), "--virtual")
+        assert by_options == in_file
+
+    @pytest.mark.parametrize("duration", ["5400", "5400s", "90m", "90min", "1.5h", " 0.0625d ", "1.5 h"])
+    def test_durations(self, simulator: Simulator, city: Callable[[str], str], duration: str) -> None:
+        whole = simulator("run", city("duration_s = 5400"), "--virtual")
+        assert simulator("run", city(""), "--virtual", "--duration", duration) == whole
+
+    def test_shards(self, simulator: Simulator, city: Callable[[str], str]) -> None:
+        digests = []
+        for shard in ("0/1", "0/3", "1/3", "2/3"):
+            _, out, _ = simulator("run", city(""), "--virtual", "--stations", "5", "--shard", shard, "--json")
+            digests.append(int(json.loads(out)["digest"], 16))
+        assert digests[0] == digests[1] ^ digests[2] ^ digests[3]
+
+    def test_degraded_run(
+        self, simulator: Simulator, city: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(fleet, "MAX_LAG_S", -1.0)
+        code, out, err = simulator("run", city(""), "--virtual", "--json")
+        assert code == json.loads(out)["exit_code"] == 3
+        assert json.loads(out)["degraded"] is True
+        assert "degraded: this machine was 0.0 s late; use fewer stations or more shards" in err
+
+    @pytest.mark.loopback
+    def test_no_platform(self, simulator: Simulator, city: Callable[[str], str]) -> None:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        code, out, err = simulator("run", city(f"[target]\nport = {port}"), "--duration", "0.2s", "--json")
+        assert (code, out) == (4, "")
+        assert err.splitlines() == [
+            f"Error: no station could connect to 127.0.0.1:{port}",
+            f"start the platform first, for example: hj212 listen --port {port}",
+        ]
+
+
+class TestTarget:
+    FOREIGN = "[target]\nhost = '203.0.114.7'\nport = 8212\n"
+
+    @pytest.fixture(autouse=True)
+    def nothing_is_contacted(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def never(*args: object, **kwargs: object) -> None:
+            raise AssertionError("contacted")
+
+        monkeypatch.setattr("simulator.cli.run_fleet", never)
+
+    def test_foreign_target_is_refused(self, simulator: Simulator, city: Callable[[str], str]) -> None:
+        code, out, err = simulator("run", city(self.FOREIGN))
+        assert (code, out) == (2, "")
+        assert err.splitlines() == [
+            "Error: 203.0.114.7 is neither loopback nor private",
+            "if that platform agreed, add --allow-target 203.0.114.7",
+        ]
+
+    def test_permission_for_another_is_none(self, simulator: Simulator, city: Callable[[str], str]) -> None:
+        assert simulator("run", city(self.FOREIGN), "--allow-target", "203.0.114.8")[0] == 2
+
+    @pytest.mark.parametrize(
+        ("target", "options"),
+        [
+            (FOREIGN, ["--allow-target", "203.0.114.7"]),
+            ("[target]\nport = 8212", []),
+            ("[target]\nhost = '192.168.1.5'\nport = 8212", []),
+        ],
+    )
+    def test_allowed(
+        self,
+        simulator: Simulator,
+        city: Callable[[str], str],
+        monkeypatch: pytest.MonkeyPatch,
+        target: str,
+        options: list[str],
+    ) -> None:
+        played: list[object] = []
+
+        def play(plan: object, **kwargs: object) -> fleet.FleetResult:
+            played.append(plan)
+            return fleet.FleetResult(fleet.Counts(), False, "0" * 64)
+
+        monkeypatch.setattr("simulator.cli.run_fleet", play)
+        assert simulator("run", city(target), *options)[0] == 0
+        assert len(played) == 1
+
+    def test_virtual_run_contacts_nobody(self, simulator: Simulator, city: Callable[[str], str]) -> None:
+        assert simulator("run", city(self.FOREIGN), "--virtual")[0] == 0
+
+    def test_port_is_needed(self, simulator: Simulator, city: Callable[[str], str]) -> None:
+        code, _, err = simulator("run", city(""))
+        assert code == 2
+        assert err.startswith("Error: [target] port is not set\n")
+
+
+class TestMistakes:
+    @pytest.mark.parametrize(
+        ("text", "options", "sentence"),
+        [
+            ("", ["--duration", "soon"], "--duration 'soon': expected a number with s, m, h or d"),
+            ("", ["--duration", "-5s"], "--duration '-5s': expected a number with s, m, h or d"),
+            *(
+                ("", ["--shard", shard], f"--shard '{shard}': expected I/N with I from 0 to N-1")
+                for shard in ("1/1", "0", "a/b", "0/0", "-1/4", "²/4")
+            ),
+            ("", ["--stations", "0"], "Invalid value for '--stations'"),
+            ("", ["--stations", "20001"], "Invalid value for '--stations'"),
+            ("", ["--seed", "x"], "Invalid value for '--seed'"),
+            ("[[station]]\nfaults = ['modbus']", [], "no fault is called 'modbus'; near: modbus-crc"),
+            ("sed = 1", [], "sed: no such key"),
+            ("= 1", [], "city.toml is no valid TOML"),
+        ],
+    )
+    def test_one_sentence_and_code_2(
+        self, simulator: Simulator, city: Callable[[str], str], text: str, options: list[str], sentence: str
+    ) -> None:
+        code, out, err = simulator("run", city(text), "--virtual", *options)
+        assert (code, out) == (2, "")
+        first, *more = err.splitlines()
+        assert first.startswith("Error: ")
+        assert sentence in first
+        assert len(more) <= 1
+
+    def test_file_that_is_not_there(self, simulator: Simulator) -> None:
+        code, _, err = simulator("run", "nowhere.toml")
+        assert code == 2
+        assert err.splitlines() == [
+            "Error: cannot read the scenario nowhere.toml: no such file or directory",
+            "print one with: simulator new > city.toml",
+        ]
+
+    @pytest.mark.parametrize(
+        ("arguments", "sentence"),
+        [
+            (["rn"], "No such command 'rn'. Did you mean 'run'?"),
+            (["run"], "Missing argument 'SCENARIO'."),
+            (["new", "--kind", "window"], "Invalid value for '--kind'"),
+            (["faults", "--jsn"], "No such option '--jsn'"),
+        ],
+    )
+    def test_usage(self, simulator: Simulator, arguments: list[str], sentence: str) -> None:
+        code, out, err = simulator(*arguments)
+        assert (code, out) == (2, "")
+        assert err.startswith("Error: ")
+        assert sentence in err
+
+    def test_password_is_never_shown(self, simulator: Simulator, city: Callable[[str], str]) -> None:
+        _, out, err = simulator("run", city(f"[[station]]\npw = ['{PW}']"), "--virtual")
+        assert "***" in err
+        assert PW not in out + err
+
+
+class TestNew:
+    def test_prints_the_scenario_of_the_package(self, simulator: Simulator) -> None:
+        assert simulator("new") == simulator("new", "--kind", "door") == (0, template("door"), "")
+
+    def test_what_it_prints_can_be_played(self, simulator: Simulator, city: Callable[[str], str]) -> None:
+        code, out, _ = simulator("run", city(simulator("new")[1]), "--virtual", "--json")
+        assert (code, json.loads(out)["stations"]) == (0, 1)
+
+
+class TestFaults:
+    def test_json(self, simulator: Simulator) -> None:
+        code, out, err = simulator("faults", "--json")
+        rows = [json.loads(line) for line in out.splitlines()]
+        assert (code, err) == (0, "")
+        assert [row["name"] for row in rows] == list(FAULTS)
+        for row in rows:
+            assert list(row) == ["name", "station", "layer", "expected", "summary"]
+            fault = FAULTS[row["name"]]
+            assert (row["station"], row["layer"], row["expected"]) == (fault.station, fault.layer, fault.expected)
+            assert row["summary"] == fault.en
+
+    def test_summary_in_chinese(self, simulator: Simulator) -> None:
+        _, out, _ = simulator("faults", "--json", "--lang", "zh")
+        assert [json.loads(line)["summary"] for line in out.splitlines()] == [fault.zh for fault in FAULTS.values()]
+
+    def test_text_has_a_line_for_each(self, simulator: Simulator) -> None:
+        code, out, _ = simulator("faults")
+        assert code == 0
+        assert [line.split()[0] for line in out.splitlines()] == list(FAULTS)
+
+    @pytest.mark.parametrize("name", FAULTS)
+    def test_every_name_may_stand_in_a_scenario(self, city: Callable[[str], str], name: str) -> None:
+        assert load(city(f"[[station]]\nfaults = ['{name}']")).station[0].faults == (name,)
+
+
+class TestHelp:
+    @pytest.mark.parametrize("command", [[], ["run"], ["new"], ["faults"]])
+    @pytest.mark.parametrize(("language", "examples"), [("en", "Examples"), ("zh", "示例")])
+    def test_starts_with_examples_and_fits_a_screen(
+        self, simulator: Simulator, command: list[str], language: str, examples: str
+    ) -> None:
+        code, out, err = simulator(*command, "--help", "--lang", language)
+        assert (code, err) == (0, "")
+        first, second, *rest = out.splitlines()
+        assert first.startswith(examples)
+        assert second.strip().startswith("simulator ")
+        assert len(rest) < 40
+        assert "--lang" in out
+
+    def test_without_a_command_help_is_an_error(self, simulator: Simulator) -> None:
+        code, out, err = simulator()
+        assert (code, out) == (2, "")
+        assert "simulator run city.toml" in err
+
+    def test_version(self, simulator: Simulator) -> None:
+        assert simulator("--version")[1].startswith("simulator ")
+
+
+def test_as_a_module(tmp_path: Path) -> None:
+    """In a process of its own: the streams, the exit code, and the same digest as anywhere else."""
+    file = tmp_path / "city.toml"
+    file.write_text(template("door"), "utf-8")
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUTF8": "1"}
+    done = [
+        subprocess.run(
+            [sys.executable, "-W", "error", "-m", "simulator", "run", str(file), "--virtual", "--json"],
+            capture_output=True,
+            encoding="utf-8",
+            env={**environment, "PYTHONHASHSEED": seed, "TZ": zone},
+            timeout=60,
+            check=False,
+        )
+        for seed, zone in (("1", "UTC"), ("2", "Asia/Shanghai"))
+    ]
+    assert [one.returncode for one in done] == [0, 0], done[0].stderr
+    assert done[0].stdout == done[1].stdout
+    assert json.loads(done[0].stdout)["exit_code"] == 0

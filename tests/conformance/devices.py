@@ -7,11 +7,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import cache
+from itertools import count, cycle
 from typing import Any
 
 from conformance import literal
 from conformance.bench import Bench
-from conformance.demo import MN, OBSERVE_S, PEOPLE, PW, SimulatedOperator
+from conformance.demo import MN, OBSERVE_S, PW, SimulatedOperator
 from conformance.operator import Act
 from conformance.plan import Plan, make_plan
 from conformance.profile import Limits, Profile, shipped
@@ -180,6 +181,30 @@ class Passers(Inert):
             await asyncio.sleep(880.0)
 
 
+class DoorHeldOpen(Inert):
+    """The door stands open for twenty minutes of every hour while the timed reports are observed."""
+
+    async def run(self, station: Station, bench: Bench) -> None:
+        door = station.door
+        while not any(e.attachment.get("step") == "observe" for e in bench.transcript):
+            await asyncio.sleep(50.0)
+        for _ in range(2):
+            station.act(lambda now: door.open(Method.FACE, "NX000099", now))
+            await asyncio.sleep(1_207.0)
+            station.act(lambda now: door.close(now))
+            await asyncio.sleep(2_393.0)
+
+
+class ShortLivedLinks(Inert):
+    """Something on the way drops the link every 21 minutes."""
+
+    async def run(self, station: Station, bench: Bench) -> None:
+        while True:
+            await asyncio.sleep(1_257.0)
+            if station._link and station._link.transport:
+                station._link.transport.abort()
+
+
 class Heartbeats(Inert):
     """The device's own heartbeats, as text and as frames."""
 
@@ -295,8 +320,16 @@ def _to_the_quarter(first: float) -> Callable[[float, int], float]:
     return lambda interval, index: first if index == 0 else interval
 
 
-def _whole_seconds(door: Device, device_ms: int) -> str:
-    return format_qn(device_ms // 1000 * 1000)
+def _counted_seconds() -> Callable[[Device, int], str]:
+    """A clock of whole seconds; the last three digits of QN are a counter."""
+    numbers = count()
+    return lambda door, device_ms: format_qn(device_ms // 1000 * 1000 + next(numbers) % 1000)
+
+
+def _delays() -> Callable[[str], float]:
+    """A line that takes its time, another one for each upload."""
+    times = cycle((0.0, 2.7, 0.4, 1.9, 3.3))
+    return lambda kind: next(times)
 
 
 def _no_log(profile: Profile) -> Profile:
@@ -305,6 +338,7 @@ def _no_log(profile: Profile) -> Profile:
 
 REPEATS = "access/link/repeats-unanswered"
 DRIFT = "access/report/drift"
+ALARMS = ("dismantle", "dismantle-end", "fault", "fault-end")
 SHORT = {DRIFT: Verdict.NOT_APPLICABLE}
 UNREAD_CLOCK = dict.fromkeys(
     (
@@ -332,11 +366,10 @@ SITES: dict[str, Site] = {
     "no-log": Site(
         settings={"writes_log": False}, profile=_no_log, may={"access/header/chinese-text": Verdict.NOT_APPLICABLE}
     ),
-    "late-changes": Site(behaviour={"upload_delay_s": lambda kind: 40.0 if kind == "change" else 0.0}, may={
-        id: Verdict.WARN for id in (
-            "access/alarm/dismantle", "access/alarm/dismantle-end", "access/alarm/fault", "access/alarm/fault-end"
-        )
-    }),
+    "late-changes": Site(
+        behaviour={"upload_delay_s": lambda kind: 40.0 if kind == "change" else 0.0},
+        may=dict.fromkeys((f"access/alarm/{name}" for name in ALARMS), Verdict.WARN),
+    ),
     "late-records": Site(behaviour={"upload_delay_s": lambda kind: 50.0 if kind == "record" else 0.0}),
     "late-answers": Site(door=SlowToAnswerDoor),
     "answers-no-request": Site(
@@ -364,7 +397,13 @@ SITES: dict[str, Site] = {
             "access/report/arrival-step": Verdict.INCONCLUSIVE,
         },
     ),
+    "door-held-open": Site(beside=DoorHeldOpen),
+    "door-held-open-all-states": Site(beside=DoorHeldOpen, door=AllStatesDoor),
+    "door-held-open-told-by-record": Site(beside=DoorHeldOpen, door=RecordOnlyDoor),
+    "clock-of-whole-seconds": Site(behaviour={"qn": _counted_seconds()}),
+    "line-that-takes-its-time": Site(behaviour={"upload_delay_s": _delays()}),
+    "links-that-do-not-last": Site(beside=ShortLivedLinks),
+    "realtime-form-all-states": Site(settings={"form": "2011"}, door=AllStatesDoor),
     "heartbeats": Site(beside=Heartbeats),
     "among-neighbours": Site(beside=Neighbours),
 }
-assert PEOPLE["A"] != "NX000099"

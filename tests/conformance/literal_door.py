@@ -16,10 +16,7 @@ import time
 
 CHINA = datetime.timezone(datetime.timedelta(hours=8))
 STARTED = "QN={qn};ST=81;CN=2081;PW={pw};MN={mn};Flag=5;CP=&&DataTime={now};RestartTime={now}&&"
-REPORT = (
-    "QN={qn};ST=81;CN=3020;PW={pw};MN={mn};Flag=5;"
-    "CP=&&DataTime={now};i32001-Info=0;i32002-Info=0;i32003-Info=0&&"
-)
+REPORT = "QN={qn};ST=81;CN=3020;PW={pw};MN={mn};Flag=5;CP=&&DataTime={now};i32001-Info=0;i32002-Info=0;i32003-Info=0&&"
 ACCEPTED = "QN={qn};ST=91;CN=9011;PW={pw};MN={mn};Flag=4;CP=&&QnRtn=1&&"
 REFUSED = "QN={qn};ST=91;CN=9011;PW={pw};MN={mn};Flag=4;CP=&&QnRtn=8&&"
 CLOCK = "QN={qn};ST=81;CN=1011;PW={pw};MN={mn};Flag=4;CP=&&SystemTime={now}&&"

@@ -87,7 +87,13 @@ def test_exclusion_takes_cases_out_but_not_what_the_rest_depends_on(profile: Pro
 
 @pytest.mark.parametrize(
     ("select", "exclude"),
-    [(("access/framing", "nonsense"), ()), ((), ("nonsense",)), (("@fast",), ()), (("",), ()), (("access/framing/crc ",), ())],
+    [
+        (("access/framing", "nonsense"), ()),
+        ((), ("nonsense",)),
+        (("@fast",), ()),
+        (("",), ()),
+        (("access/framing/crc ",), ()),
+    ],
 )
 def test_word_that_matches_nothing_is_an_error(
     profile: Profile, select: tuple[str, ...], exclude: tuple[str, ...]

@@ -180,7 +180,11 @@ def test_limit_knows_its_origin(line: str, origin: str) -> None:
 
 def test_limits_shown_with_their_unit() -> None:
     limits = shipped("nx-door").limits
-    assert (str(limits["event_s"]), str(limits["resend_count"]), str(limits["query_severity"])) == ("300 s", "3", "WARN")
+    assert (str(limits["event_s"]), str(limits["resend_count"]), str(limits["query_severity"])) == (
+        "300 s",
+        "3",
+        "WARN",
+    )
     assert limits.event_s == 300
     with pytest.raises(AttributeError):
         _ = limits.no_such_limit

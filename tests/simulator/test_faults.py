@@ -57,10 +57,17 @@ def live_a_day(desk: Desk) -> Desk:
     desk.until("16:10:00")
     desk.acknowledges = False
     desk.open(Method.IC_CARD, "1002")
-    desk.pass_time(120)
+    desk.pass_time(50)
     desk.close()
     desk.pass_time(3)
     desk.acknowledges = True
+    # It is late by one resend.
+    desk.until("16:50:00")
+    desk.acknowledges = False
+    desk.open(Method.EXIT_BUTTON)
+    desk.pass_time(15)
+    desk.acknowledges = True
+    desk.close()
     # The link is away.
     desk.until("17:10:00")
     desk.link_down()

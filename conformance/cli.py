@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import click
@@ -33,12 +34,16 @@ __all__ = ["build", "profile_language"]
 DEMO_REPORT = "conformance-demo.html"
 
 
+#: Options whose value is the next word, which is then no profile.
+_WITH_VALUE = frozenset({"-x", "--exclude", "--listen", "--html", "--junit", "--lang", "--explain"})
+
+
 def profile_language(argv: Sequence[str]) -> str | None:
     """Return the language of the profile that ``run`` or ``plan`` is given; shipped ``nx-`` profiles speak Chinese."""
     if not argv or argv[0] not in ("run", "plan"):
         return None
-    for word in argv[1:]:
-        if not word.startswith("-"):
+    for before, word in pairwise(argv):
+        if not word.startswith("-") and before not in _WITH_VALUE:
             profile = load(word)
             return profile.test.get("lang") or ("zh" if profile.name.startswith("nx-") else None)
     return None

@@ -30,7 +30,7 @@ __all__ = ["check_faults", "demo_profile", "rehearse"]
 MN: Final = "64010000ACCE550000000001"
 PW: Final = "123456"
 #: Who opens the door: enrolment numbers.
-PEOPLE: Final = {"A": "NX000107", "B": "NX000108", "": ""}
+PEOPLE: Final = {"A": "NX000012", "B": "NX000034", "": ""}
 #: How long the simulated operator takes from the prompt to the act, and from the act to saying so.
 WALK_S: Final = 2.0
 RETURN_S: Final = 4.0

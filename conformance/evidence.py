@@ -7,6 +7,7 @@ Bytes are the truth: everything here is decoded again from the transcript's entr
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -71,7 +72,7 @@ class Heard:
         truncated: The link ended or fell silent inside it: what is missing may be the line's fault.
     """
 
-    __slots__ = ("_codes", "frame", "link", "message", "refs", "t", "truncated")
+    __slots__ = ("_codes", "_data_time", "frame", "link", "message", "refs", "t", "truncated")
 
     def __init__(self, link: int, t: float, frame: Frame, refs: tuple[Ref, ...], truncated: bool) -> None:
         self.link = link
@@ -81,6 +82,7 @@ class Heard:
         self.refs = refs
         self.truncated = truncated
         self._codes: dict[str, str] | None = None
+        self._data_time: tuple[float | None] | None = None  # in a tuple once it was read
 
     def __repr__(self) -> str:
         return f"<Heard CN={self.message.cn} at {self.t:.3f}>"
@@ -128,7 +130,9 @@ class Heard:
     @property
     def data_time(self) -> float | None:
         """DataTime in POSIX seconds, read tolerantly; ``None`` where it is no time."""
-        return _posix(self.data_time_text[:14])
+        if self._data_time is None:
+            self._data_time = (_posix(self.data_time_text[:14]),)
+        return self._data_time[0]
 
     def where(self, text: bytes | str = b"") -> tuple[Ref, ...]:
         """Return the entries of this frame, narrowed to the first place where ``text`` stands."""
@@ -463,36 +467,29 @@ class Evidence:
         """
         free = [h for h in self.states if h.t < self.disturbed_from and not self.is_backlog(h)]
         several = [h for h in free if _state_count(h) > 1] or free
-        certain = [h for h in several if id(h) not in self._eventful]
+        places = [place for place, h in enumerate(several) if id(h) not in self._eventful]
+        certain = [several[place] for place in places]
         declared = self.limits.report_interval_s
         usual = median([b.t - a.t for a, b in pairwise(certain)] or [declared])
         due: dict[tuple[int, int], tuple[float, Heard]] = {}
-        for heard in several:
+        for place, heard in enumerate(several):
             if id(heard) not in self._eventful:
                 continue
+            at = bisect_left(places, place)
+            before, after = certain[max(at - 1, 0) : at], certain[at : at + 1]
             # What says something new may also have started the interval of the next report.
-            anchors = [c for c in certain if c.seq < heard.seq][-1:]
-            anchors += [] if self._eventful[id(heard)] else [c for c in certain if c.seq > heard.seq][:1]
-            for anchor, interval in product(anchors, {declared, usual}):
-                number = max(1, round(abs(heard.t - anchor.t) / max(interval, 1.0)))
-                off = abs(abs(heard.t - anchor.t) - number * interval)
-                place = id(anchor), number
-                better = place not in due or off < due[place][0]
-                if better and off <= self._tolerance(interval) and not self._filled(certain, heard, off, interval):
-                    due[place] = off, heard
-        accepted = {id(heard): heard for _off, heard in due.values()}
-        return sorted([*certain, *accepted.values()], key=lambda heard: heard.seq)
-
-    def _tolerance(self, interval: float) -> float:
-        return min(float(self.limits.arrival_pass_s), interval / 4)
-
-    def _filled(self, certain: list[Heard], heard: Heard, off: float, interval: float) -> bool:
-        """Whether a frame that is certainly a report stands where this one might.
-
-        The first one of all may be there only because the device had just connected: the better of both counts.
-        """
-        near = [c for c in certain if abs(c.t - heard.t) <= self._tolerance(interval)]
-        return any(c is not certain[0] or abs(c.t - heard.t) <= off + SAME_TIME_S for c in near)
+            for anchor, interval in product(before + ([] if self._eventful[id(heard)] else after), {declared, usual}):
+                apart = abs(heard.t - anchor.t)
+                number = max(1, round(apart / max(interval, 1.0)))
+                off, tolerance = abs(apart - number * interval), min(float(self.limits.arrival_pass_s), interval / 4)
+                # The first of all may be there only because the device had just connected: the better one counts.
+                alone = off + SAME_TIME_S
+                near = [c for c in before + after if abs(c.t - heard.t) <= (alone if c is certain[0] else tolerance)]
+                better = (id(anchor), number) not in due or off < due[id(anchor), number][0]
+                if off <= tolerance and better and not near:
+                    due[id(anchor), number] = off, heard
+        accepted = {id(heard) for _off, heard in due.values()} | {id(heard) for heard in certain}
+        return [heard for heard in several if id(heard) in accepted]
 
     @cached_property
     def _eventful(self) -> dict[int, bool]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from itertools import pairwise, zip_longest
 from statistics import median
 
@@ -51,24 +52,25 @@ def _split(e: Evidence) -> tuple[list[tuple[Heard, Heard]], list[tuple[Heard, He
     if not intervals:
         return [], []
     events = _events(e)
-    free = [b.t - a.t for a, b in intervals if not any(a.t < end < b.t for end in events)]
+    between = {id(a): events[bisect_right(events, a.t) : bisect_left(events, b.t)] for a, b in intervals}
+    free = [b.t - a.t for a, b in intervals if not between[id(a)]]
     known = {limits.report_interval_s, median(free) if free else limits.report_interval_s}
     timed: list[tuple[Heard, Heard]] = []
     restarted: list[tuple[Heard, Heard]] = []
     for before, after in intervals:
         span = after.t - before.t
         plain = any(abs(span - interval) <= limits.step_pass_s for interval in known)
-        from_act = (after.t - end - limits.report_interval_s for end in events if before.t < end < after.t)
+        from_act = (after.t - end - limits.report_interval_s for end in between[id(before)])
         fits = not plain and any(abs(off) <= limits.step_pass_s for off in from_act)
         (restarted if fits else timed).append((before, after))
     return timed, restarted
 
 
 def _events(e: Evidence) -> list[float]:
-    """Return when something happened at the door: what the operator did, and what the device told of by itself."""
+    """Return when something happened at the door, in order: what the operator did, and what the device told of."""
     reports = {id(heard) for heard in e.periodic}
     acts = [a.end for a in e.acts if a.done and a.act in ACT_STATES]
-    return acts + [heard.t for heard in e.door_data if id(heard) not in reports]
+    return sorted(acts + [heard.t for heard in e.door_data if id(heard) not in reports])
 
 
 def _too_few(e: Evidence, expected: Said, count: int) -> Outcome | None:

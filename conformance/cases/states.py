@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
+
 from ..case import Findings, case
 from ..evidence import ACT_STATES, STATES, ActRecord, Evidence, Heard
 from ..verdicts import Outcome, Ref, Said, inconclusive, say
@@ -178,21 +180,39 @@ def end_of_fault_is_reported(e: Evidence) -> Outcome:
 )
 def report_repeats_what_was_told(e: Evidence) -> Outcome:
     findings = Findings()
-    known: dict[str, str] = {}
     reports = {id(heard) for heard in e.periodic}
-    for heard in e.states:
-        if id(heard) in reports:
-            findings.looked()
-            for code, value in heard.codes.items():
-                # A return to 0 that was not told when it came is what the cases on changes and alarms judge.
-                if value != "0" and known.get(code) == "0":
-                    said = say("{code}={value} in the report, {told} in the change before it", code=code, value=value,
-                               told=known[code])  # fmt: skip
-                    findings.fail(said, heard.where(code))
-        else:
-            known.update({code: value for code, value in heard.codes.items() if code in STATES})
+    changes = {
+        code: sorted(
+            (h.data_time, h.seq, h.codes[code])
+            for h in e.door_data
+            if id(h) not in reports and code in h.codes and h.data_time is not None
+        )
+        for code in STATES
+    }
+    for heard in e.periodic:
+        findings.looked()
+        for code, value in heard.codes.items():
+            told = _told_before(heard, changes.get(code, []))
+            # A return to 0 that was not told when it came is what the cases on changes and alarms judge.
+            if value != "0" and told == "0":
+                said = say("{code}={value} in the report, {told} in the change before it", code=code, value=value,
+                           told=told)  # fmt: skip
+                findings.fail(said, heard.where(code))
     expected = say("the timed report says what the last report of a change said")
     return findings.outcome(expected, say("{count} reports", count=findings.looked_at))
+
+
+def _told_before(report: Heard, changes: list[tuple[float, int, str]]) -> str | None:
+    """Return what the change or record before a report said, by the device's own times.
+
+    A change may arrive after a report that was composed later; one of the same second may lie on either side of it.
+    """
+    if report.data_time is None:
+        return None
+    at = bisect_left(changes, (report.data_time - 1, 0, ""))
+    if at < len(changes) and changes[at][0] <= report.data_time + 1:
+        return None
+    return changes[at - 1][2] if at else None
 
 
 @case("access/report/complete", killed_by=("incomplete-report",))

@@ -195,6 +195,19 @@ class DoorHeldOpen(Inert):
             await asyncio.sleep(2_393.0)
 
 
+class OpenedBeforeReports(Inert):
+    """Somebody opens the door ten seconds before every other report and closes it twenty seconds later."""
+
+    async def run(self, station: Station, bench: Bench) -> None:
+        door = station.door
+        await asyncio.sleep(3_590.0)
+        while True:
+            station.act(lambda now: door.open(Method.FACE, "NX000099", now))
+            await asyncio.sleep(20.0)
+            station.act(lambda now: door.close(now))
+            await asyncio.sleep(1_780.0)
+
+
 class ShortLivedLinks(Inert):
     """Something on the way drops the link every 21 minutes."""
 
@@ -368,6 +381,11 @@ SITES: dict[str, Site] = {
     ),
     "late-changes": Site(
         behaviour={"upload_delay_s": lambda kind: 40.0 if kind == "change" else 0.0},
+        may=dict.fromkeys((f"access/alarm/{name}" for name in ALARMS), Verdict.WARN),
+    ),
+    "reports-overtake-changes": Site(
+        behaviour={"upload_delay_s": lambda kind: 40.0 if kind == "change" else 0.0},
+        beside=OpenedBeforeReports,
         may=dict.fromkeys((f"access/alarm/{name}" for name in ALARMS), Verdict.WARN),
     ),
     "late-records": Site(behaviour={"upload_delay_s": lambda kind: 50.0 if kind == "record" else 0.0}),

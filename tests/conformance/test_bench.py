@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -350,16 +350,14 @@ def test_a_thousand_links_are_refused_beyond_the_limit(tmp_path: Path) -> None:
 
     def storm(port: int, over: threading.Event) -> None:
         nonlocal made
-        held: list[socket.socket] = []
-        try:
+        with ExitStack() as held:
             while made < 1000 and not over.is_set():
-                held.append(dial(port))
+                link = dial(port)
                 made += 1
-                if len(held) > 2 * MAX_LINKS:
-                    held.pop().close()
-        finally:
-            for link in held:
-                link.close()
+                if made <= 2 * MAX_LINKS:
+                    held.enter_context(link)
+                else:
+                    link.close()
         with dial(port) as link:  # and then somebody with something to say
             link.sendall(REPORT)
             over.wait(0.3)
@@ -378,10 +376,10 @@ def test_a_thousand_links_are_refused_beyond_the_limit(tmp_path: Path) -> None:
 
 def test_links_that_say_nothing_do_not_keep_the_run_alive(tmp_path: Path) -> None:
     def hold(port: int, over: threading.Event) -> None:
-        held = [dial(port) for _ in range(2 * MAX_LINKS)]
-        over.wait(20.0)
-        for link in held:
-            link.close()
+        with ExitStack() as held:
+            for _ in range(2 * MAX_LINKS):
+                held.enter_context(dial(port))
+            over.wait(20.0)
 
     port = free_port()
     with peer(hold, port):

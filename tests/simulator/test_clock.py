@@ -105,6 +105,7 @@ class TestJumps:
         assert run_virtual(sleep, network()) == 365 * 86_400
         assert perf_counter() - begin < 5
 
+    @settings(deadline=None)
     @given(delays=st.lists(st.integers(0, 10_000), max_size=30))
     def test_timers_fire_in_their_order_at_their_instant(self, delays: list[int]) -> None:
         fired: list[tuple[float, int]] = []

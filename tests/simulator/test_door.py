@@ -296,7 +296,7 @@ def perform(desk: Desk, acts: list[tuple]) -> None:
 
 
 class TestWhateverHappens:
-    @settings(max_examples=60)
+    @settings(max_examples=60, deadline=None)
     @given(acts=st.lists(ACTS, max_size=25), form=st.sampled_from(["3020", "2011"]))
     def test_every_upload_arrives_once_with_its_own_qn_and_as_it_was_composed(
         self, acts: list[tuple], form: str
@@ -323,6 +323,7 @@ class TestWhateverHappens:
         assert len({message.qn for message in desk.received()}) == len(composed)
         assert {bytes(message) for message in desk.received()} == set().union(*composed.values())
 
+    @settings(deadline=None)
     @given(acts=st.lists(ACTS, max_size=15))
     def test_same_acts_give_the_same_bytes(self, acts: list[tuple]) -> None:
         first, second = Desk(), Desk()
@@ -330,6 +331,7 @@ class TestWhateverHappens:
         perform(second, acts)
         assert first.stream == second.stream
 
+    @settings(deadline=None)
     @given(acts=st.lists(ACTS, max_size=15))
     def test_times_in_a_frame_agree(self, acts: list[tuple]) -> None:
         desk = Desk()
@@ -649,6 +651,7 @@ class TestRequests:
         desk.link_up()
         assert commands(desk.ask("3020", InfoId="i32001")) == ["9011", "3020", "9012"]
 
+    @settings(deadline=None)
     @given(cut=st.integers(1, len(REQUEST_READ) - 1))
     def test_request_in_two_pieces(self, cut: int) -> None:
         desk = quiet(pw=EXAMPLE_PW)

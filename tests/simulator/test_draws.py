@@ -25,6 +25,7 @@ def day(seed: int = 1, per_hour: int = 2, begin: float = 0.0, end: float = DAY_S
 
 
 class TestDraw:
+    @settings(deadline=None)
     @given(key=keys)
     def test_lies_in_the_unit_interval(self, key: tuple[int, str, str, int]) -> None:
         assert 0 <= draw(*key) < 1
@@ -34,12 +35,14 @@ class TestDraw:
         assert draw(1, "64010000ACCE550000000001", "opening", 0) == 0x4C7EA829F6E9AB / 2**56
         assert draw(2, "64010000ACCE550000000001", "held", 7) == 0x32ECF80B7D8EF1 / 2**56
 
+    @settings(deadline=None)
     @given(drawn=st.lists(keys, unique=True, max_size=20), seed=st.integers())
     def test_order_does_not_matter(self, drawn: list[tuple[int, str, str, int]], seed: int) -> None:
         first = {key: draw(*key) for key in drawn}
         random.Random(seed).shuffle(drawn)
         assert {key: draw(*key) for key in drawn} == first
 
+    @settings(deadline=None)
     @given(key=keys, other=keys)
     def test_every_part_of_the_key_counts(
         self, key: tuple[int, str, str, int], other: tuple[int, str, str, int]
@@ -48,6 +51,7 @@ class TestDraw:
             changed = (*key[:at], other[at], *key[at + 1 :])
             assert (draw(*changed) == draw(*key)) == (changed == key)  # type: ignore[arg-type]
 
+    @settings(deadline=None)
     @given(seed=seeds, identity=st.text(max_size=24), signal=st.sampled_from(["opening", "held", "x"]))
     def test_is_spread_evenly(self, seed: int, identity: str, signal: str) -> None:
         drawn = [draw(seed, identity, signal, tick) for tick in range(400)]
@@ -59,6 +63,7 @@ class TestDraw:
 
 
 class TestOpenings:
+    @settings(deadline=None)
     @given(seed=seeds, per_hour=st.integers(1, 3600), begin=instants, length=st.floats(0, 3 * 3600))
     def test_come_in_order_and_never_overlap(self, seed: int, per_hour: int, begin: float, length: float) -> None:
         shut_before = begin
@@ -66,14 +71,14 @@ class TestOpenings:
             assert shut_before <= opening.at < shut < begin + length
             shut_before = shut
 
-    @settings(max_examples=40)
+    @settings(max_examples=40, deadline=None)
     @given(seed=seeds, per_hour=st.integers(1, 20), begin=st.floats(0, DAY_S), length=st.floats(0, DAY_S))
     def test_window_shows_what_lies_in_it(self, seed: int, per_hour: int, begin: float, length: float) -> None:
         end = min(begin + length, DAY_S)
         whole = [(o, shut) for o, shut in day(seed, per_hour) if begin <= o.at and shut < end]
         assert day(seed, per_hour, begin, end) == whole
 
-    @settings(max_examples=40)
+    @settings(max_examples=40, deadline=None)
     @given(seed=seeds, cuts=st.lists(st.floats(0, DAY_S), max_size=4))
     def test_windows_side_by_side_lose_only_those_cut_in_two(self, seed: int, cuts: list[float]) -> None:
         edges = [0.0, *sorted(cuts), DAY_S]
@@ -81,7 +86,7 @@ class TestOpenings:
         lost = [(o, shut) for o, shut in day(seed, 6) if (o, shut) not in pieces]
         assert all(any(o.at < cut <= shut for cut in cuts) for o, shut in lost)
 
-    @settings(max_examples=40)
+    @settings(max_examples=40, deadline=None)
     @given(seed=seeds, per_hour=st.integers(1, 20))
     def test_one_for_each_slot_and_at_a_millisecond(self, seed: int, per_hour: int) -> None:
         found = day(seed, per_hour)

@@ -402,11 +402,13 @@ class _Link(asyncio.Protocol):
 
     def _take(self, items: list[Heard | Stray]) -> None:
         for item in items:
-            if isinstance(item, Heard):
+            if isinstance(item, Stray):
+                self._unreadable += len(item.raw)
+            elif item.truncated:  # nobody acknowledges half a frame
+                self._unreadable += len(item.frame.raw)
+            else:
                 self._unreadable = 0 if item.understood else self._unreadable + len(item.frame.raw)
                 self.bench.heard(item, self)
-            else:
-                self._unreadable += len(item.raw)
         if self._unreadable > self.bench.limits.garbage_bytes:
             self.bench.garbage(self)
 

@@ -394,6 +394,9 @@ SITES: dict[str, Site] = {
         behaviour={"ignored_requests": frozenset({"1011", "3020"})},
         may=UNREAD_CLOCK | {"access/query/state": Verdict.WARN, "access/link/replies-st-91": Verdict.INCONCLUSIVE},
     ),
+    "slow-clock-nobody-can-read": Site(
+        behaviour={"ignored_requests": frozenset({"1011"}), "clock_error_s": -120.0}, may=UNREAD_CLOCK
+    ),
     "wants-no-answers": Site(behaviour={"wants_answer": False}, may={REPEATS: Verdict.INCONCLUSIVE}),
     # Both offer a record again until it is acknowledged, more often than ReCount.
     "connects-for-each-report": Site(station=VisitingStation, may={REPEATS: Verdict.WARN}),

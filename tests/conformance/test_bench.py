@@ -451,6 +451,24 @@ def test_device_that_drops_now_and_then_passes(tmp_path: Path) -> None:
     }
 
 
+def test_half_a_frame_is_acknowledged_when_the_whole_came(tmp_path: Path) -> None:
+    def halt(port: int, over: threading.Event) -> None:
+        with dial(port) as link:
+            link.sendall(REPORT[:140])
+            over.wait(0.6)  # longer than frame_stall_s
+            link.sendall(REPORT[140:])
+            link.sendall(REPORT)
+            over.wait(20.0)
+
+    port = free_port()
+    with peer(halt, port):
+        done = run(load(str(profile_file(tmp_path, connect_s=5))), port, select=("access/framing",))
+    assert {r.verdict for r in done.results.values()} == {Verdict.PASS}
+    assert [entry.data for entry in done.transcript if entry.direction == "out"] == [
+        b"##0087QN=20250915100000123;ST=91;CN=9014;PW=123456;MN=64010000ACCE550000000001;Flag=4;CP=&&&&4040\r\n"
+    ]
+
+
 # Floods
 
 

@@ -14,8 +14,10 @@ from conformance.evidence import Evidence, Heard, LinkReader, Stray
 from conformance.profile import shipped
 from conformance.transcript import Transcript
 from conformance.verdicts import Ref
+from hj212.times import format_time
 
 STALL_S = 3.0
+MN = b"64010000ACCE550000000001"
 SEGMENT = (
     b"QN=20250915100000123;ST=81;CN=3020;PW=123456;MN=64010000ACCE550000000001;Flag=5;"
     b"CP=&&DataTime=20250915100000;i32001-Info=0;i32002-Info=0;i32003-Info=0&&"
@@ -208,3 +210,30 @@ def test_frame_that_came_before_the_request_of_its_qn_is_no_answer_to_it() -> No
     made.add("bytes", 0.2, data=CHANGE, link=1, direction="in")
     evidence = Evidence(made, shipped("nx-door"))
     assert [h.frame.raw for h in evidence.uploads] == [REPORT]
+
+
+def test_clock_that_cannot_be_read_makes_nothing_backlog() -> None:
+    made = Transcript(epoch=1757901600.0 + 3600, clock="virtual")
+    made.add("connect", 0.0, link=1)
+    made.add("bytes", 1.0, data=REPORT, link=1, direction="in")
+    evidence = Evidence(made, shipped("nx-door"))
+    assert [evidence.is_backlog(h) for h in evidence.states] == [False]
+
+
+@pytest.mark.parametrize(("first", "second", "old"), [(-3600, 0, [True, False]), (-3600, -3600, [False, False])])
+def test_backlog_is_what_is_older_than_the_link_where_not_everything_is(
+    first: int, second: int, old: list[bool]
+) -> None:
+    epoch = 1757901600.0  # 2025-09-15 10:00:00, UTC+8
+    made = Transcript(epoch=epoch, clock="virtual")
+    made.add("connect", 0.0, link=1)
+    for number, ago in enumerate((first, second)):
+        told = format_time(epoch + 60 + number + ago).encode()
+        frame = literal.frame(SEGMENT.replace(b"DataTime=20250915100000", b"DataTime=" + told))
+        made.add("bytes", 60.0 + number, data=frame, link=1, direction="in")
+    request = literal.request(b"20250915100200000", b"81", b"1011", b"", MN)
+    made.add("bytes", 120.0, data=request, link=1, direction="out", request="20250915100200000", cn="1011")
+    header = b"QN=20250915100200000;ST=81;CN=1011;PW=;MN=" + MN + b";Flag=4;CP=&&SystemTime=20250915100200&&"
+    made.add("bytes", 120.0, data=literal.frame(header), link=1, direction="in")
+    evidence = Evidence(made, shipped("nx-door"))
+    assert [evidence.is_backlog(h) for h in evidence.states] == old

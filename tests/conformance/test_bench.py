@@ -57,13 +57,13 @@ pw = "123456"
 [limits]
 connect_s = {connect_s}
 observe_s = {observe_s}
-response_s = 0.4
-resend_spacing_s = 0.25
+response_s = 0.6
+resend_spacing_s = 0.5
 report_interval_s = 1
 step_pass_s = 1
-step_warn_s = 1
-arrival_pass_s = 0.5
-arrival_warn_s = 1
+step_warn_s = 2
+arrival_pass_s = 0.9
+arrival_warn_s = 2
 min_intervals = 2
 frame_stall_s = 0.3
 garbage_bytes = 4096
@@ -142,7 +142,7 @@ def dial(port: int) -> socket.socket:
 
 @contextmanager
 def literal_door(port: int, *options: str) -> Iterator[None]:
-    command = [sys.executable, "-I", str(DOOR), "--port", str(port), "--interval", "1", "--overtime", "0.4", *options]
+    command = [sys.executable, "-I", str(DOOR), "--port", str(port), "--interval", "1", "--overtime", "0.6", *options]
     process = subprocess.Popen(command)
     try:
         yield

@@ -24,8 +24,8 @@ def english(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     gettext.textdomain(domain)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def nothing_left_open() -> Iterator[None]:
-    """Let a socket or a transport that was forgotten complain inside the test that forgot it."""
+    """Let a socket or a transport that was forgotten complain in the module that forgot it."""
     yield
     gc.collect()

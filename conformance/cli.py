@@ -217,7 +217,6 @@ def _finish(
         report = replace(report, exit_code=code)
     stream = sys.stderr if as_json else sys.stdout
     width = min(shutil.get_terminal_size((100, 24)).columns, 120)
-    click.echo(text.render(report, colour=text.colour_wanted(stream), width=width), nl=False, err=as_json)
     if as_json:
         click.echo(jsonlines.render(report), nl=False)
     unwritten = []
@@ -228,6 +227,7 @@ def _finish(
                 click.echo(_("report: {path}").format(path=Path(path).absolute()), err=True)
             except OSError as error:
                 unwritten.append(_("cannot write {path}: {why}").format(path=path, why=reason(error)))
+    click.echo(text.render(report, colour=text.colour_wanted(stream), width=width), nl=False, err=as_json)
     if unwritten:
         raise EnvironmentFault("; ".join(unwritten), _("give another path: the verdicts above stand"))
     return int(report.exit_code)

@@ -238,7 +238,7 @@ def _incomplete_report(b: Behaviour) -> None:
     b.report_signals = ("door", "dismantled")
 
 
-@fault("late-upload", "world", "FAIL", "sends everything 400 s late", "数据延迟 400 秒才上传")
+@fault("late-upload", "world", "FAIL", "sends timed reports 400 s late", "定时上报延迟 400 秒才上传")
 def _late_upload(b: Behaviour) -> None:
     b.upload_delay_s = lambda kind: 400.0 if kind == "periodic" else 0.0
 

@@ -17,11 +17,11 @@ from simulator.world import Method
 from stationgate.exits import UsageFault
 from stationgate.language import _
 
-from .bench import Bench, Progress
-from .operator import Act
+from .live.bench import Bench, Progress
+from .live.operator import Act
+from .live.stimuli import stimuli_for
 from .plan import Plan
 from .profile import Limits, Profile, shipped
-from .stimuli import stimuli_for
 from .transcript import Transcript
 
 __all__ = ["check_faults", "demo_profile", "rehearse"]
@@ -82,7 +82,9 @@ def check_faults(names: Sequence[str]) -> None:
 def demo_profile() -> Profile:
     """Return the profile of the simulated door: the shipped one, its PW declared, a day of observation."""
     profile = shipped("nx-door")
-    limits = Limits({**profile.limits, "observe_s": replace(profile.limits["observe_s"], value=OBSERVE_S)})
+    limits = Limits(
+        {**profile.limits, "observe_s": replace(profile.limits["observe_s"], value=OBSERVE_S, origin="profile")}
+    )
     return replace(profile, device={**profile.device, "pw": PW}, limits=limits)
 
 

@@ -15,6 +15,8 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
+import tomli_w
+
 from stationgate.exits import UsageFault, reason
 from stationgate.language import _, pick
 
@@ -116,6 +118,22 @@ class Profile:
             for key in keys
             if not given[section].get(key)
         ]
+
+    def to_toml(self) -> str:
+        """Return the profile as a file that says the same: no other profile below it, every limit that is not usual."""
+        own = {name: limit.value for name, limit in self.limits.items() if limit.value != limit_table()[name].value}
+        sections: dict[str, Any] = {name: dict(getattr(self, name)) for name in _SECTIONS}
+        return tomli_w.dumps({"profile": self.name, **sections, "limits": own})
+
+    @classmethod
+    def from_toml(cls, text: str) -> Profile:
+        """Return the profile that :meth:`to_toml` wrote.
+
+        Raises:
+            UsageFault: If it is no profile.
+            ValueError: If it is no TOML.
+        """
+        return _build(tomllib.loads(text), "")
 
 
 @cache

@@ -1,7 +1,7 @@
 """The steps a run can take, in order: what each is called and whether a person has to act.
 
 Cases name the steps they rest on; a plan takes each once. What disturbs the timed reports comes after they were
-observed. How a step is done stands in :mod:`conformance.stimuli`.
+observed. How a step is done stands in :mod:`conformance.live.stimuli`.
 """
 
 from __future__ import annotations

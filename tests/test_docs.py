@@ -22,7 +22,7 @@ import hj212.cli
 import simulator.cli
 from conformance.demo import rehearse
 from conformance.judge import judge
-from conformance.operator import Act
+from conformance.live.operator import Act
 from conformance.plan import make_plan
 from conformance.profile import load
 from conformance.verdicts import Verdict

@@ -51,11 +51,8 @@ MAY_HAVE_EFFECTS = (
     "simulator.fleet",
     "simulator.station",
     "simulator.transport",
-    "conformance.bench",
+    "conformance.live.*",
     "conformance.demo",
-    "conformance.operator",
-    "conformance.progress",
-    "conformance.run",
 )
 
 #: Inside a protocol, lowest first: a module may reach those of its own row and of the rows above it in this list.

@@ -11,12 +11,12 @@ from itertools import count, cycle
 from typing import Any
 
 from conformance import literal
-from conformance.bench import Bench
 from conformance.demo import MN, OBSERVE_S, PW, SimulatedOperator
-from conformance.operator import Act
+from conformance.live.bench import Bench
+from conformance.live.operator import Act
+from conformance.live.stimuli import STIMULI
 from conformance.plan import Plan, make_plan
 from conformance.profile import Limits, Profile, shipped
-from conformance.stimuli import STIMULI
 from conformance.transcript import Transcript
 from conformance.verdicts import Verdict
 from hj212.times import format_qn, format_time

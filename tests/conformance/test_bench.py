@@ -20,14 +20,14 @@ from pathlib import Path
 
 import pytest
 
-from conformance import bench as bench_module
-from conformance.bench import MAX_GARBAGE_LINKS, MAX_LINK_NOTES, MAX_LINKS
 from conformance.case import CASES, SPEAKS
 from conformance.judge import judge
-from conformance.operator import AbsentOperator, Act
+from conformance.live import bench as bench_module
+from conformance.live.bench import MAX_GARBAGE_LINKS, MAX_LINK_NOTES, MAX_LINKS
+from conformance.live.operator import AbsentOperator, Act
+from conformance.live.run import run_live
 from conformance.plan import make_plan, tags
 from conformance.profile import Profile, load
-from conformance.run import run_live
 from conformance.transcript import Transcript
 from conformance.verdicts import CaseResult, Verdict, exit_code
 from stationgate.exits import EnvironmentFault, ExitCode

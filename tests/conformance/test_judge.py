@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conformance import literal
-from conformance.bench import Bench
 from conformance.case import CASES, SPEAKS
 from conformance.judge import judge
+from conformance.live.bench import Bench
 from conformance.plan import make_plan
 from conformance.transcript import Entry, Transcript
 from conformance.verdicts import CaseResult, Verdict

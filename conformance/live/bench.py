@@ -16,12 +16,12 @@ from hj212.times import format_qn
 from stationgate.exits import EnvironmentFault, reason
 from stationgate.language import _
 
-from . import literal
-from .evidence import Heard, LinkReader, Stray
+from .. import literal
+from ..evidence import Heard, LinkReader, Stray
+from ..profile import Profile
+from ..transcript import Transcript, TranscriptFullError
+from ..verdicts import Said
 from .operator import Act, Operator
-from .profile import Profile
-from .transcript import Transcript, TranscriptFullError
-from .verdicts import Said
 
 __all__ = ["MAX_FRAMES", "MAX_GARBAGE_LINKS", "MAX_LINKS", "Bench", "StepEnd"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 
+from ..plan import Plan
+from ..profile import Profile
+from ..transcript import Transcript
 from .bench import Bench, Progress
 from .operator import Operator
-from .plan import Plan
-from .profile import Profile
 from .stimuli import stimuli_for
-from .transcript import Transcript
 
 __all__ = ["LiveRun", "run_live"]
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
+from ..evidence import ACT_STATES, OPENING_PARTS, STATES, Heard
+from ..steps import STEPS
+from ..verdicts import say
 from .bench import Bench, StepEnd
-from .evidence import ACT_STATES, OPENING_PARTS, STATES, Heard
 from .operator import Act
-from .steps import STEPS
-from .verdicts import say
 
 __all__ = ["STIMULI", "stimuli_for"]
 

@@ -12,8 +12,8 @@ import click
 from hj212.times import format_time
 from stationgate.language import _
 
+from ..verdicts import Said
 from .bench import Progress
-from .verdicts import Said
 
 __all__ = ["shown_progress"]
 

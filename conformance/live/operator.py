@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass
 from typing import Protocol
 
-from .verdicts import Said, say
+from ..verdicts import Said, say
 
 __all__ = ["AbsentOperator", "Act", "ConsoleOperator", "Operator"]
 

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from .evidence import Evidence
+from .evidence import Disturbance, Evidence
 from .profile import Profile
 from .verdicts import Outcome, Ref, Said, Verdict, say
 
 __all__ = ["CASES", "Case", "Findings", "case"]
 
 Judgement = Callable[[Evidence], Outcome]
+#: From when to when, on the transcript's clock.
+Span = tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +67,51 @@ def case(
 
 
 class Findings:
-    """Collects what is wrong with the things a judgement looks at, and sums it up."""
+    """Collects what is wrong with the things a judgement looks at, and sums it up.
+
+    Args:
+        evidence: Where a finding rests on silence or on when something came, what tells whether the bench was in a
+            state to say so.
+    """
 
     _ORDER = (Verdict.PASS, Verdict.WARN, Verdict.FAIL)
 
-    def __init__(self) -> None:
+    def __init__(self, evidence: Evidence | None = None) -> None:
         self.looked_at = 0
+        self._evidence = evidence
+        self._unsure: list[Disturbance] = []
         self._found: list[tuple[Verdict, Said, tuple[Ref, ...], Said | None]] = []
 
     def looked(self) -> None:
         """Count one more thing that was looked at."""
         self.looked_at += 1
 
-    def fail(self, said: Said, refs: tuple[Ref, ...] = (), hint: Said | None = None) -> None:
-        """Note something that breaks the requirement."""
-        self._found.append((Verdict.FAIL, said, refs, hint))
+    def fail(self, said: Said, refs: tuple[Ref, ...] = (), hint: Said | None = None, span: Span | None = None) -> None:
+        """Note something that breaks the requirement; ``span``: the time in which the bench must have been well."""
+        self.add(Verdict.FAIL, said, refs, hint, span)
 
-    def warn(self, said: Said, refs: tuple[Ref, ...] = (), hint: Said | None = None) -> None:
-        """Note something doubtful."""
-        self._found.append((Verdict.WARN, said, refs, hint))
+    def warn(self, said: Said, refs: tuple[Ref, ...] = (), hint: Said | None = None, span: Span | None = None) -> None:
+        """Note something doubtful; ``span`` as for :meth:`fail`."""
+        self.add(Verdict.WARN, said, refs, hint, span)
 
-    def add(self, verdict: str, said: Said, refs: tuple[Ref, ...] = (), hint: Said | None = None) -> None:
-        """Note something whose weight the profile decides."""
-        self._found.append((Verdict(verdict), said, refs, hint))
+    def add(
+        self,
+        verdict: str,
+        said: Said,
+        refs: tuple[Ref, ...] = (),
+        hint: Said | None = None,
+        span: Span | None = None,
+    ) -> None:
+        """Note something whose weight the profile decides; ``span`` as for :meth:`fail`."""
+        if span is None or not self.unsure(*span):
+            self._found.append((Verdict(verdict), said, refs, hint))
+
+    def unsure(self, begin: float, end: float) -> bool:
+        """Note that a disturbance of the bench touches a time that matters; ``False`` when none does."""
+        found = self._evidence.disturbed(begin, end) if self._evidence else None
+        if found:
+            self._unsure.append(found)
+        return found is not None
 
     @property
     def any(self) -> bool:
@@ -100,6 +124,9 @@ class Findings:
         Nothing looked at is not a pass: it is inconclusive.
         """
         if not self._found:
+            if self._unsure:
+                what = say("not to be told from here: {what}", what=self._unsure[0].said)
+                return Outcome(Verdict.INCONCLUSIVE, expected, what, (), say("repeat it on an undisturbed computer"))
             if not self.looked_at:
                 return Outcome(Verdict.INCONCLUSIVE, expected, say("nothing of the kind was received"))
             return Outcome(Verdict.PASS, expected, good, evidence)

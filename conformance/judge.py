@@ -22,6 +22,8 @@ _WHY = {
     "aborted": say("the run ended before it"),
     "": say("the run was interrupted"),
     "declined": say("the operator could not do it"),
+    "passive": say("the run was passive"),
+    "forward": say("the run relayed to a platform and steered nothing"),
     "no device": say("no device reported"),
     "transcript full": say("the record is full"),
     "garbage": say("nothing but unreadable bytes came"),
@@ -32,6 +34,7 @@ def judge(transcript: Transcript, profile: Profile, plan: Plan) -> list[CaseResu
     """Judge every case of the plan; nothing but the arguments enters into it."""
     evidence = Evidence(transcript, profile)
     mode = "virtual" if transcript.clock == "virtual" else "real"
+    shortened = "device-configured" if evidence.shortened else mode
     outcomes: dict[str, Outcome] = {}
 
     def settle(id: str) -> Outcome:
@@ -42,7 +45,8 @@ def judge(transcript: Transcript, profile: Profile, plan: Plan) -> list[CaseResu
     results = []
     for case in plan.cases:
         text = case_text(case.id)
-        results.append(CaseResult(case.id, text.requirement_label, text.clause, text.level, settle(case.id), mode))
+        time_mode = shortened if "observe" in case.uses else mode
+        results.append(CaseResult(case.id, text.requirement_label, text.clause, text.level, settle(case.id), time_mode))
     return results
 
 
@@ -83,7 +87,7 @@ def _undone_step(case: Case, evidence: Evidence) -> Outcome | None:
         result = record.result if record else "aborted"
         if result == "pending":
             return Outcome(Verdict.PENDING, nothing, say("waits for the operator: {step}", step=step))
-        if result in ("aborted", "declined", ""):
+        if result in ("aborted", "declined", "skipped", ""):
             why = _WHY.get(record.detail.get("reason", result) if record else result, _WHY["aborted"])
             return Outcome(
                 Verdict.INCONCLUSIVE, nothing, say("step {step} did not take place: {why}", step=step, why=why)

@@ -19,6 +19,7 @@ import tomli_w
 
 from stationgate.exits import UsageFault, reason
 from stationgate.language import _, pick
+from stationgate.textfile import read_toml
 
 __all__ = ["Limit", "Limits", "Profile", "limit_table", "load", "shipped", "shipped_names"]
 
@@ -26,7 +27,7 @@ _SECTIONS: dict[str, frozenset[str]] = {
     "sample": frozenset(
         {"client", "manufacturer", "model", "serial_number", "hardware_version", "firmware_version", "photo"}
     ),
-    "test": frozenset({"place", "tester", "reviewer", "basis", "lang", "report_number"}),
+    "test": frozenset({"place", "tester", "reviewer", "basis", "lang", "report_number", "clock_reference"}),
     "listen": frozenset({"host", "port", "advertised_host", "advertised_port"}),
     "device": frozenset({"mn", "pw", "st", "dictionary", "edition"}),
     "declare": frozenset({"methods", "exit_button", "log", "remote_opening"}),
@@ -181,21 +182,12 @@ def load(source: str) -> Profile:
     if not path.exists() and path.suffix != ".toml":
         return shipped(source)
     try:
-        text = path.read_bytes().decode("utf-8-sig")
+        return _build(read_toml(path), path.stem)
     except OSError as error:
         raise UsageFault(
             _("cannot read the profile {file}: {why}").format(file=source, why=reason(error)),
             _("check the path, or name a shipped profile: {names}").format(names=", ".join(shipped_names())),
         ) from error
-    except UnicodeDecodeError as error:
-        raise UsageFault(
-            _("{file} is not UTF-8 text (byte {at})").format(file=source, at=error.start),
-            _("save it as UTF-8 in the editor"),
-        ) from error
-    try:
-        return _build(tomllib.loads(text), path.stem)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageFault(_("{file} is no valid TOML: {why}").format(file=source, why=error)) from error
 
 
 def _build(data: dict[str, Any], name: str) -> Profile:

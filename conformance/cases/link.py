@@ -103,6 +103,8 @@ def repeats_unanswered(e: Evidence) -> Outcome:
     near = [h for h in e.spontaneous if first.t <= h.t <= end and h.link == first.link]
     copies = [h for h in near if h.message.items == first.message.items]
     refs = tuple(ref for copy in copies for ref in copy.refs)
+    if disturbance := e.disturbed(first.t, end):
+        return inconclusive(expected, disturbance.said, say("repeat it on an undisturbed computer"))
     findings = Findings()
     findings.looked()
     gaps = [b.t - a.t for a, b in pairwise(copies)]
@@ -132,20 +134,20 @@ def state_can_be_queried(e: Evidence) -> Outcome:
     answers = [h for h in e.frames if h.message.qn == qn and begin <= h.t <= end]
     told = {h.message.cn: h for h in answers}
     refs = tuple(ref for h in answers for ref in h.refs)
-    findings = Findings()
+    findings = Findings(e)
     findings.looked()
     if not answers:
-        findings.add(e.limits.query_severity, say("no answer"))
+        findings.add(e.limits.query_severity, say("no answer"), span=(begin, end))
     elif "9011" not in told or told["9011"].message.parameter("QnRtn") != "1":
         code = told["9011"].message.parameter("QnRtn") if "9011" in told else None
         findings.add(e.limits.query_severity, say("refused: QnRtn={code}", code=code), refs)
     elif "3020" not in told or "i32001" not in told["3020"].codes:
-        findings.add(e.limits.query_severity, say("no 3020 with i32001"), refs)
+        findings.add(e.limits.query_severity, say("no 3020 with i32001"), refs, span=(begin, end))
     elif _last_told(e, "i32001", told["3020"].seq) not in ("", told["3020"].codes["i32001"]):
         found = told["3020"].codes["i32001"]
         findings.add(e.limits.query_severity, say("i32001={value}, last reported otherwise", value=found), refs)
     elif "9012" not in told or told["9012"].message.parameter("ExeRtn") != "1":
-        findings.add(e.limits.query_severity, say("no 9012 with ExeRtn=1"), refs)
+        findings.add(e.limits.query_severity, say("no 9012 with ExeRtn=1"), refs, span=(begin, end))
     return findings.outcome(expected, say("9011, 3020, 9012"), refs)
 
 
@@ -170,7 +172,15 @@ def clock_is_right(e: Evidence) -> Outcome:
             say("the device does not tell its time (1011)"),
             say("without it neither delays nor opening times can be judged; make the device answer 1011"),
         )
+    if e.clock_proof.doubt is not None:
+        told = f"{e.clock_offset[0]:+.1f}"
+        return inconclusive(
+            expected,
+            say("{offset} s against a clock in doubt: {why}", offset=told, why=e.clock_proof.doubt),
+            say("let this computer follow a time server, or say in [test] clock_reference how its clock was checked"),
+        )
     offset, uncertainty = e.clock_offset
+    uncertainty += e.clock_proof.uncertainty_s
     actual = say("{offset} s, uncertainty {uncertainty} s", offset=f"{offset:+.1f}", uncertainty=f"{uncertainty:.1f}")
     refs = next(h.refs for h in e.frames if h.message.cn == "1011")
     findings = Findings()

@@ -21,14 +21,15 @@ def _acts(e: Evidence) -> list[ActRecord]:
 def records_survive_the_outage(e: Evidence) -> Outcome:
     limits = e.limits
     acts = _acts(e)
-    findings = Findings()
+    findings = Findings(e)
     for _act in acts:
         findings.looked()
     records = [h for h in e.backfilled if "i32004" in h.codes or "i32005" in h.codes]
     refs = tuple(ref for h in records for ref in h.refs)
     if len(records) < len(acts):
         said = say("{count} of {wanted} records", count=len(records), wanted=len(acts))
-        findings.add(limits.outage_severity, said, refs)
+        step = e.steps["outage"]
+        findings.add(limits.outage_severity, said, refs, span=(step.begin, step.end or step.begin))
     return findings.outcome(
         say(
             "{count} openings during an outage of {outage} s arrive within {limit} s of its end",

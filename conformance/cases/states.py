@@ -13,6 +13,11 @@ def _acts(e: Evidence, *names: str) -> list[ActRecord]:
     return [a for a in e.acts if a.act in names and a.done and a.step not in ("outage", "reboot")]
 
 
+def _time_for(act: ActRecord, within_s: float) -> tuple[float, float]:
+    """Return the time in which an act had to be reported."""
+    return act.begin, act.end + within_s
+
+
 def _shown(e: Evidence, act: ActRecord, within_s: float) -> Heard | None:
     """Return the first frame that shows the state an act made: in time, and before the state was changed again.
 
@@ -36,14 +41,14 @@ def _shown(e: Evidence, act: ActRecord, within_s: float) -> Heard | None:
     limits=("event_s",),
 )
 def both_changes_reported(e: Evidence) -> Outcome:
-    findings = Findings()
+    findings = Findings(e)
     refs: list[Ref] = []
     for act in _acts(e, "open", "close"):
         findings.looked()
         heard = _shown(e, act, e.limits.event_s)
         if heard is None:
             what = say("opening not reported") if act.act == "open" else say("closing not reported")
-            findings.fail(what, hint=_door_mistake(e))
+            findings.fail(what, hint=_door_mistake(e), span=_time_for(act, e.limits.event_s))
             continue
         refs.extend(heard.where("i32001"))
         following = e.door_data[e.door_data.index(heard) + 1 :]
@@ -68,20 +73,20 @@ def _alarm(e: Evidence, act: str, title: Said) -> Outcome:
     limits = e.limits
     code, value = ACT_STATES[act]
     expected = say("{code}={value} within {limit} s", code=code, value=value, limit=limits.event_s)
-    findings = Findings()
+    findings = Findings(e)
     refs: tuple[Ref, ...] = ()
     actual = title
     for done in _acts(e, act):
         findings.looked()
         heard = _shown(e, done, limits.event_s)
         if heard is None:
-            findings.fail(say("not reported"), hint=_other_value(e, done, code))
+            findings.fail(say("not reported"), hint=_other_value(e, done, code), span=_time_for(done, limits.event_s))
             continue
         refs = heard.where(code)
         delay = max(0.0, heard.t - done.end)
         actual = say("after {delay} s", delay=f"{delay:.1f}")
         if delay > limits.event_target_s:
-            findings.warn(actual, refs)
+            findings.warn(actual, refs, span=(done.begin, heard.t))
     return findings.outcome(expected, actual, refs)
 
 
@@ -114,13 +119,14 @@ def end_of_dismantling_is_reported(e: Evidence) -> Outcome:
 
 def _restored(e: Evidence, act: str) -> Outcome:
     code, value = ACT_STATES[act]
-    findings = Findings()
+    findings = Findings(e)
     refs: tuple[Ref, ...] = ()
     for done in _acts(e, act):
         findings.looked()
         heard = _shown(e, done, e.limits.event_target_s)
         if heard is None:
-            findings.warn(say("the end was not reported when it came"))
+            span = _time_for(done, e.limits.event_target_s)
+            findings.warn(say("the end was not reported when it came"), span=span)
         else:
             refs = heard.where(code)
     expected = say("{code}={value} when it is over", code=code, value=value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,11 +18,15 @@ from stationgate.exits import EnvironmentFault, reason
 from stationgate.language import _
 
 from .. import literal
-from ..evidence import Heard, LinkReader, Stray
+from ..evidence import Heard
+from ..plan import Mode
 from ..profile import Profile
 from ..transcript import Transcript, TranscriptFullError
-from ..verdicts import Said
+from ..verdicts import Said, say
+from .clock import Clocks, ClockWatch, Discipline
+from .link import Link
 from .operator import Act, Operator
+from .settings import outstanding, restore
 
 __all__ = ["MAX_FRAMES", "MAX_GARBAGE_LINKS", "MAX_LINKS", "Bench", "StepEnd"]
 
@@ -57,6 +62,10 @@ class Bench:
         operator: Who acts at the door.
         transport: Name of the transport for the record.
         on_progress: Called with what is awaited and until when (POSIX seconds), for a person to see.
+        mode: How far the run may go with the device. Default: the usual one.
+        clocks: What the loop's clock is compared with all along. Default: nothing, on a virtual clock.
+        discipline: Finds out how the computer's clock is kept right. Default: it is virtual, and right by definition.
+        shift: Seconds to add to the loop's clock, so that a run that goes on counts on from where it was.
     """
 
     def __init__(
@@ -67,12 +76,17 @@ class Bench:
         *,
         transport: str = "tcp",
         on_progress: Progress | None = None,
+        mode: Mode | None = None,
+        clocks: Clocks | None = None,
+        discipline: Callable[[], Discipline] = lambda: Discipline(True, "virtual", 0.0),
+        shift: float = 0.0,
     ) -> None:
         self.profile = profile
         self.limits = profile.limits
         self.transcript = transcript
         self.operator = operator
         self.transport = transport
+        self.mode = mode or Mode()
         self.port = 0
         self.mn = profile.device.get("mn", "")
         self.pw = profile.device.get("pw", "")
@@ -85,18 +99,33 @@ class Bench:
         self.other_mns: set[str] = set()
         self.stopped = ""  #: why the run ended early, empty while it has not
         self._on_progress = on_progress
+        self._clocks = clocks
+        self._discipline = discipline
+        self._shift = shift
         self._loop = asyncio.get_running_loop()
         self._server: asyncio.Server | None = None
         self._host = ""
-        self._links: dict[int, _Link] = {}
-        self._link: _Link | None = None  # where the device under test spoke last
+        self._links: dict[int, Link] = {}
+        self._link: Link | None = None  # where the device under test spoke last
         self._waiters: list[tuple[Callable[[Heard], bool], Watch]] = []
         self._last_qn_ms = 0
         self._asked: set[str] = set()
 
     @property
     def now(self) -> float:
-        return self._loop.time()
+        """Seconds on the transcript's clock."""
+        return self._loop.time() + self._shift
+
+    @property
+    def wall(self) -> float:
+        """POSIX seconds, as this computer shows them."""
+        return float(self.transcript.wall() if self.transcript.wall else self.transcript.epoch + self.now)
+
+    def recall(self, *, links: int, mn: str, pw: str, shown: dict[str, str]) -> None:
+        """Take over what an interrupted run knew."""
+        self.counts["links"] = links
+        self.mn, self.pw = self.mn or mn, self.pw or pw
+        self.shown.update(shown)
 
     # Life
 
@@ -107,7 +136,7 @@ class Bench:
             EnvironmentFault: If the address cannot be had.
         """
         try:
-            self._server = await self._loop.create_server(lambda: _Link(self), host, port)
+            self._server = await self._loop.create_server(lambda: Link(self), host, port)
         except OSError as error:
             raise EnvironmentFault(
                 _("cannot listen on {host}:{port}: {why}").format(host=host, port=port, why=reason(error)),
@@ -130,6 +159,9 @@ class Bench:
 
     async def run(self, steps: Iterable[tuple[str, Callable[[Bench], Awaitable[StepEnd]]]]) -> None:
         """Go through the steps, ids and how each is done; after an early end the rest are on record as aborted."""
+        await self._check_clock("begin")
+        watch = ClockWatch(self.transcript, self._clocks, lambda: self.now) if self._clocks else None
+        watching = self._loop.create_task(watch.run()) if watch else None
         try:
             for step, stimulus in steps:
                 self.transcript.add("step", self.now, step=step, phase="begin")
@@ -138,8 +170,41 @@ class Bench:
                 if step == "connect" and end.result != "done" and not self.stopped:
                     self.stop("no device")
         finally:
-            self.stop_listening()
-            self.transcript.add("note", self.now, counts=dict(self.counts), other_mns=sorted(self.other_mns))
+            try:
+                await self.leave_as_found()
+            finally:
+                self.stop_listening()
+                self.transcript.add("note", self.now, counts=dict(self.counts), other_mns=sorted(self.other_mns))
+                if watch and watching:
+                    watch.look()  # what happened since it last looked
+                    watching.cancel()
+                    with suppress(asyncio.CancelledError):
+                        await watching
+                await self._check_clock("end")
+
+    async def leave_as_found(self) -> None:
+        """Put back what was changed on the device, also when the run is over for another reason."""
+        if not outstanding(self.transcript):
+            return
+        stopped, self.stopped = self.stopped, ""
+        try:
+            await restore(self)
+        finally:
+            self.stopped = stopped
+
+    async def _check_clock(self, when: str) -> None:
+        """Put on record how this computer's clock is kept right."""
+        declared = self.profile.test.get("clock_reference", "")
+        if self._clocks is None:
+            found = self._discipline()
+        else:
+            found = await asyncio.to_thread(self._discipline)
+        if declared and not found.synchronised:
+            found = Discipline(True, "declared", None, declared)
+        self.transcript.add(
+            "clock", self.now, event="check", when=when, synchronised=found.synchronised, source=found.source,
+            uncertainty_s=found.uncertainty_s, detail=found.detail,
+        )  # fmt: skip
 
     def _unless_stopped(self, end: StepEnd | None) -> StepEnd | None:
         """Return how a step ended, or that it was aborted because the run is over."""
@@ -162,7 +227,7 @@ class Bench:
     def tell(self, what: Said, timeout_s: float | None = None) -> None:
         """Show what is awaited."""
         if self._on_progress:
-            self._on_progress(what, None if timeout_s is None else self.transcript.epoch + self.now + timeout_s)
+            self._on_progress(what, None if timeout_s is None else self.wall + timeout_s)
 
     async def wait(self, predicate: Callable[[Heard], bool], timeout_s: float) -> Heard | None:
         """Wait for a frame of the device under test; ``None`` at the deadline or when the run stops."""
@@ -215,12 +280,14 @@ class Bench:
 
     async def request(self, cn: str, area: bytes = b"") -> str | None:
         """Send a request to the device over its latest link; return its QN, ``None`` when it has no link in time."""
+        if not self.mode.steers:
+            return None
         if self._link is None:
             await self.wait(lambda heard: True, self.limits.report_interval_s)
         link = self._link
         if link is None:
             return None
-        now_ms = max(round((self.transcript.epoch + self.now) * 1000), self._last_qn_ms + 1)
+        now_ms = max(round(self.wall * 1000), self._last_qn_ms + 1)
         self._last_qn_ms = now_ms
         qn = format_qn(now_ms)
         self._asked.add(qn)
@@ -249,7 +316,7 @@ class Bench:
 
     # For the links
 
-    def opened(self, link: _Link) -> bool:
+    def opened(self, link: Link) -> bool:
         """Take in a new link; ``False`` when there are too many."""
         self.counts["links"] += 1
         if len(self._links) >= MAX_LINKS:
@@ -273,13 +340,13 @@ class Bench:
         if silent:
             min(silent, key=lambda link: link.last_heard).cut("silent, and its place was needed")
 
-    def _note(self, kind: str, link: _Link, **attachment: Any) -> None:
+    def _note(self, kind: str, link: Link, **attachment: Any) -> None:
         if self.counts["links"] <= MAX_LINK_NOTES or link.bytes_in:
             self.transcript.add(
                 kind, self.now, link=link.number, transport=self.transport, device=link.mn, **attachment
             )
 
-    def closed(self, link: _Link, why: str) -> None:
+    def closed(self, link: Link, why: str) -> None:
         """Take note that a link is gone."""
         if self._links.pop(link.number, None) is None:
             return
@@ -287,7 +354,7 @@ class Bench:
             self._link = None
         self._note("close", link, why=why)
 
-    def record(self, link: _Link, direction: str, data: bytes, **attachment: Any) -> int | None:
+    def record(self, link: Link, direction: str, data: bytes, **attachment: Any) -> int | None:
         """Write bytes down; ``None`` when the transcript is full and the run therefore over."""
         try:
             entry = self.transcript.add(
@@ -299,14 +366,14 @@ class Bench:
             return None
         return entry.seq
 
-    def garbage(self, link: _Link) -> None:
+    def garbage(self, link: Link) -> None:
         """Give up a link that sends nothing readable."""
         self.counts["garbage_links"] += 1
         link.cut("garbage")
         if self.counts["garbage_links"] >= MAX_GARBAGE_LINKS and not self.counts["frames"]:
             self.stop("garbage")
 
-    def heard(self, heard: Heard, link: _Link) -> None:
+    def heard(self, heard: Heard, link: Link) -> None:
         """Act on a frame: answer it as a platform does, and wake whoever waits for it."""
         self.counts["frames"] += 1
         if self.counts["frames"] >= MAX_FRAMES:
@@ -332,8 +399,15 @@ class Bench:
                 if not future.done() and predicate(heard):
                     future.set_result(heard)
 
-    def _answer(self, heard: Heard, link: _Link) -> None:
+    def relay_lost(self, link: Link, why: str) -> None:
+        """Take note that the official platform cannot be reached."""
+        self._note("refuse", link, why=why)
+        self.tell(say("the platform cannot be reached: {why}", why=why))
+
+    def _answer(self, heard: Heard, link: Link) -> None:
         message = heard.message
+        if self.mode.forward:
+            return  # the platform does
         if message.cn == "1013":
             link.send(literal.notice_answer(_wire(message.qn), _wire(message.pw), _wire(message.mn)))
         elif message.wants_answer:
@@ -350,7 +424,7 @@ class Bench:
         """
         return not self.withheld or heard.message.items == self.withheld[0].message.items
 
-    def _acknowledge(self, heard: Heard, link: _Link) -> None:
+    def _acknowledge(self, heard: Heard, link: Link) -> None:
         message = heard.message
         link.send(literal.data_answer(_wire(message.qn), _wire(message.pw), _wire(message.mn)))
 
@@ -358,92 +432,3 @@ class Bench:
 def _wire(field: str) -> bytes:
     """Return a field as it was sent, whatever bytes those were."""
     return field.encode("utf-8", "surrogateescape")
-
-
-class _Link(asyncio.Protocol):
-    """One connection of some device."""
-
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-        self.number = bench.counts["links"] + 1
-        self.mn = ""
-        self.peer = ""
-        self.bytes_in = 0
-        self.last_heard = bench.now
-        self._reader = LinkReader(self.number, bench.limits.frame_stall_s)
-        self._transport: asyncio.Transport | None = None
-        self._stall: asyncio.TimerHandle | None = None
-        self._unreadable = 0
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        self.number = self.bench.counts["links"] + 1
-        self._reader.link = self.number
-        peer = transport.get_extra_info("peername")
-        self.peer = f"{peer[0]}:{peer[1]}" if peer else ""
-        if not self.bench.opened(self):
-            transport.abort()
-            self._transport = None
-
-    def data_received(self, data: bytes) -> None:
-        if self._transport is None or self.bench.stopped:
-            return
-        self.bytes_in += len(data)
-        self.last_heard = self.bench.now
-        self.bench.counts["bytes"] += len(data)
-        seq = self.bench.record(self, "in", data)
-        if seq is None:
-            self.cut("transcript full")
-            return
-        # The entry's own time, so that the record alone gives the same arrival as the live run saw.
-        self._take(self._reader.feed(seq, data, self.bench.transcript[seq].t_mono))
-        self._watch()
-
-    def _take(self, items: list[Heard | Stray]) -> None:
-        for item in items:
-            if isinstance(item, Stray):
-                self._unreadable += len(item.raw)
-            elif item.truncated:  # nobody acknowledges half a frame
-                self._unreadable += len(item.frame.raw)
-            else:
-                self._unreadable = 0 if item.understood else self._unreadable + len(item.frame.raw)
-                self.bench.heard(item, self)
-        if self._unreadable > self.bench.limits.garbage_bytes:
-            self.bench.garbage(self)
-
-    def _watch(self) -> None:
-        if self._stall:
-            self._stall.cancel()
-            self._stall = None
-        due = self._reader.stall_due()
-        if due is not None and self._transport is not None:
-            self._stall = asyncio.get_running_loop().call_at(due, self._stalled, due)
-
-    def _stalled(self, due: float) -> None:
-        self._stall = None
-        self._take(self._reader.stalled(max(due, self.bench.now)))  # a timer may ring a little early
-
-    def send(self, frame: bytes, **attachment: Any) -> None:
-        """Write a frame and put it on record."""
-        if self._transport is None or self._transport.is_closing():
-            return
-        if self.bench.record(self, "out", frame, **attachment) is not None:
-            self._transport.write(frame)
-
-    def cut(self, why: str) -> None:
-        """End the link from our side."""
-        if self._transport is not None:
-            transport, self._transport = self._transport, None
-            self.bench.closed(self, why)
-            transport.abort()
-
-    def eof_received(self) -> bool:
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._stall:
-            self._stall.cancel()
-            self._stall = None
-        self._transport = None
-        self.bench.closed(self, "closed by the device" if exc is None else "broken")

@@ -1,18 +1,27 @@
-"""A run against a real device on the real clock."""
+"""A run against a real device on the real clock, from its beginning or from where an interrupted one left off."""
 
 from __future__ import annotations
 
 import asyncio
+import platform
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+
+from stationgate import __version__
 
 from ..plan import Plan
 from ..profile import Profile
 from ..transcript import Transcript
-from .bench import Bench, Progress
-from .operator import Operator
+from .bench import Bench, Progress, StepEnd
+from .clock import discipline, real_clocks
+from .operator import Act, Operator
+from .resuming import TIDY, Remains, remains
 from .stimuli import stimuli_for
 
-__all__ = ["LiveRun", "run_live"]
+__all__ = ["SCHEMA", "LiveRun", "begin_record", "run_live"]
+
+#: Number of the shape of a record; what was recorded by another one is not judged as if it were this.
+SCHEMA = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +39,15 @@ class LiveRun:
     failure: Exception | None = None
 
 
+def begin_record(transcript: Transcript, plan: Plan, profile: Profile, now: float, *, simulated: bool = False) -> None:
+    """Write what a run is about as the first entry of its record, so that the record stands by itself."""
+    host = {"system": platform.system(), "release": platform.release(), "python": platform.python_version()}
+    transcript.add(
+        "run", now, schema=SCHEMA, suite=__version__, epoch=transcript.epoch, profile=profile.to_toml(),
+        select=plan.select, exclude=plan.exclude, mode=plan.mode.to_json(), host=host, simulated=simulated,
+    )  # fmt: skip
+
+
 def run_live(
     plan: Plan,
     profile: Profile,
@@ -37,15 +55,20 @@ def run_live(
     host: str,
     port: int,
     *,
-    wall_clock: float,
+    wall_clock: Callable[[], float],
     max_bytes: int | None = None,
     on_progress: Progress | None = None,
+    sink: Callable[[bytes], None] | None = None,
+    earlier: Transcript | None = None,
 ) -> LiveRun:
     """Listen, go through the plan's steps and return what happened.
 
     Args:
-        wall_clock: POSIX seconds now.
+        wall_clock: Reads POSIX seconds.
         max_bytes: Limit of the transcript, where not the usual one.
+        on_progress: Called with what is awaited.
+        sink: Is handed each line of the record as it comes to be.
+        earlier: The record of the interrupted run that this one goes on with.
 
     Raises:
         EnvironmentFault: If the address cannot be had at all. What breaks later ends the run and loses nothing.
@@ -54,21 +77,83 @@ def run_live(
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        transcript = Transcript(epoch=wall_clock - loop.time(), clock="real")
+        clocks = real_clocks()
+        if earlier is None:
+            transcript, left, shift = Transcript(epoch=wall_clock() - loop.time(), clock="real"), None, 0.0
+        else:
+            transcript, left = earlier, remains(earlier, profile, plan)
+            shift = _continued(earlier, wall_clock()) - loop.time()
+        transcript.wall, transcript.sink = wall_clock, sink
         if max_bytes is not None:
             transcript.max_bytes = max_bytes
         holder.append(transcript)
-        bench = Bench(profile, transcript, operator, on_progress=on_progress)
+        bench = Bench(
+            profile, transcript, operator, on_progress=on_progress, mode=plan.mode, clocks=clocks,
+            discipline=discipline, shift=shift,
+        )  # fmt: skip
+        if left is None:
+            begin_record(transcript, plan, profile, bench.now)
+        else:
+            bench.recall(links=left.links, mn=left.mn, pw=left.pw, shown=left.shown)
+            transcript.add("resumed", bench.now, after=_ending(transcript), gap_s=bench.now - transcript[-1].t_mono)
         await bench.listen(host, port)
-        await bench.run(stimuli_for(plan.steps, attended=operator.attended))
+        await bench.run(_stimuli(plan, operator, left))
 
     try:
         with asyncio.Runner() as runner:
             runner.run(main())
     except KeyboardInterrupt:
+        if not holder:
+            raise
         return LiveRun(holder[0], interrupted=True)
     except Exception as error:
         if not holder or not any(entry.kind == "step" for entry in holder[0]):
             raise
         return LiveRun(holder[0], failure=error)
     return LiveRun(holder[0])
+
+
+def _continued(earlier: Transcript, wall: float) -> float:
+    """Return where the record's clock stands now: it went on while nobody wrote."""
+    last = earlier[-1]
+    # After the last entry, even where the computer's clock was set back meanwhile.
+    return last.t_mono + max(wall - last.t_wall, 0.001)
+
+
+def _ending(earlier: Transcript) -> str:
+    """Return how the run that goes on had ended: ``killed``, ``interrupted`` or ``pending``."""
+    if not any(entry.kind == "note" and "counts" in entry.attachment for entry in earlier.entries[-3:]):
+        return "killed"
+    steps = [entry for entry in earlier if entry.kind == "step"]
+    return "interrupted" if steps and steps[-1].attachment["phase"] == "begin" else "pending"
+
+
+Stimulus = Callable[[Bench], Awaitable[StepEnd]]
+
+
+def _stimuli(plan: Plan, operator: Operator, left: Remains | None) -> list[tuple[str, Stimulus]]:
+    if left is None:
+        return stimuli_for(plan.steps, attended=operator.attended, mode=plan.mode)
+    steps = stimuli_for(left.steps, attended=operator.attended, mode=plan.mode)
+    if left.tidy and operator.attended:
+        steps.insert(1, (TIDY, _tidying(left.tidy)))
+    steps.insert(1, ("settings", _settle))
+    return steps
+
+
+async def _settle(bench: Bench) -> StepEnd:
+    """Put back what the interrupted run had changed."""
+    await bench.leave_as_found()
+    return StepEnd()
+
+
+def _tidying(acts: tuple[str, ...]) -> Stimulus:
+    """Have the door brought to rest before interrupted acts are done again."""
+
+    async def tidy(bench: Bench) -> StepEnd:
+        for act in acts:
+            await bench.act(TIDY, Act(act))
+        await bench.sleep(bench.limits.settle_s)
+        return StepEnd()
+
+    return tidy

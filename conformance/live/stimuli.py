@@ -9,10 +9,12 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 from ..evidence import ACT_STATES, OPENING_PARTS, STATES, Heard
+from ..plan import Mode
 from ..steps import STEPS
 from ..verdicts import say
 from .bench import Bench, StepEnd
 from .operator import Act
+from .settings import change, restore
 
 __all__ = ["STIMULI", "stimuli_for"]
 
@@ -31,9 +33,23 @@ def _stimulus(step: str) -> Callable[[Stimulus], Stimulus]:
     return register
 
 
-def stimuli_for(steps: Iterable[str], *, attended: bool) -> list[tuple[str, Stimulus]]:
-    """Return how each step is done; unattended, what needs a person is left pending and the link left alone."""
-    return [(step, _left_pending if STEPS[step].manual and not attended else STIMULI[step]) for step in steps]
+def stimuli_for(steps: Iterable[str], *, attended: bool, mode: Mode | None = None) -> list[tuple[str, Stimulus]]:
+    """Return how each step is done.
+
+    Unattended, what needs a person is left pending and the link left alone. What would send the device more than
+    acknowledgements is skipped where the mode forbids that.
+    """
+    return [(step, _stimulus_of(step, attended, mode or Mode())) for step in steps]
+
+
+def _stimulus_of(step: str, attended: bool, mode: Mode) -> Stimulus:
+    if STEPS[step].steers and not mode.steers:
+        return _skipped
+    return _left_pending if STEPS[step].manual and not attended else STIMULI[step]
+
+
+async def _skipped(bench: Bench) -> StepEnd:
+    return StepEnd("skipped", {"reason": "forward" if bench.mode.forward else "passive"})
 
 
 async def _left_pending(bench: Bench) -> StepEnd:
@@ -150,7 +166,17 @@ async def _defect(bench: Bench) -> StepEnd:
 
 @_stimulus("observe")
 async def _observe(bench: Bench) -> StepEnd:
-    rest = bench.connected_at + bench.limits.observe_s - bench.now
+    limits = bench.limits
+    if bench.mode.shorten_s and bench.mode.steers:
+        bench.tell(say("setting a reporting interval of {interval} s (1062)", interval=bench.mode.shorten_s))
+        if await change(bench, "RtdInterval", str(bench.mode.shorten_s)):
+            # One interval until the timer has taken it, then as many as decide.
+            rest = bench.mode.shorten_s * (limits.min_intervals + 2) + limits.arrival_warn_s
+            bench.tell(say("observing the timed reports at the shortened interval"), rest)
+            await bench.sleep(rest)
+            await restore(bench)
+            return StepEnd("aborted" if bench.stopped else "done")
+    rest = bench.connected_at + limits.observe_s - bench.now
     bench.tell(say("observing the timed reports"), max(rest, 0.0))
     await bench.sleep(rest)
     return StepEnd("aborted" if bench.stopped else "done")

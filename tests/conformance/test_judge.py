@@ -83,11 +83,13 @@ def test_digest_covers_every_byte() -> None:
     entries = list(recording())
     index = next(i for i, entry in enumerate(entries) if entry.data)
     old = entries[index]
-    flipped = renumbered(recording(), [*entries[:index], *entries[index:]])
-    assert flipped.digest == recording().digest
+    lines = [entry.to_line() for entry in entries]
+    assert Transcript.from_lines(lines).digest == recording().digest
     data = bytes([old.data[0] ^ 1]) + old.data[1:]
-    flipped.entries[index] = Entry(*[data if name == "data" else getattr(old, name) for name in Entry.__slots__])
-    assert flipped.digest != recording().digest
+    lines[index] = replace(old, data=data).to_line()
+    with pytest.raises(TranscriptError) as caught:
+        Transcript.from_lines(lines)
+    assert (caught.value.line, caught.value.why) == (index + 1, "hash")
 
 
 def test_judging_opens_nothing_and_asks_no_clock(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import click
 
@@ -24,6 +21,7 @@ from stationgate.exits import ExitCode
 from stationgate.language import _, current, ngettext, pick
 from stationgate.options import group, json_option, read_input
 from stationgate.redaction import Pseudonyms
+from stationgate.streams import json_line
 
 __all__ = ["build_command"]
 
@@ -144,7 +142,7 @@ class _Decoding:
         self.deviations += len(record.findings)
         shown = record if self.show_secrets else redacted(record, self.people.name)
         if self.as_json:
-            click.echo(_json_line(to_json(shown)))
+            click.echo(json_line(to_json(shown)))
         else:
             click.echo("\n".join(map(_printable, _lines(shown, self.dictionary))))
 
@@ -162,16 +160,6 @@ def _damage(frame: Frame) -> Iterator[str]:
         yield _("the length field is wrong")
     if not frame.crc_ok and frame.length_ok is not None:
         yield _("the check value is wrong")
-
-
-def _json_line(data: dict[str, Any]) -> str:
-    """Write Chinese as it is where the output can show it; bytes that are no UTF-8 stay JSON escapes."""
-    text = json.dumps(data, ensure_ascii=False)
-    try:
-        text.encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:
-        return json.dumps(data)
-    return text
 
 
 def _lines(record: Record, dictionary: Dictionary) -> Iterator[str]:

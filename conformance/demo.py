@@ -18,7 +18,8 @@ from stationgate.exits import UsageFault
 from stationgate.language import _
 
 from .live.bench import Bench, Progress
-from .live.operator import Act
+from .live.operator import Act, Operator
+from .live.run import begin_record
 from .live.stimuli import stimuli_for
 from .plan import Plan
 from .profile import Limits, Profile, shipped
@@ -38,10 +39,8 @@ RETURN_S: Final = 4.0
 OBSERVE_S: Final = 87_000.0
 
 
-class SimulatedOperator:
+class SimulatedOperator(Operator):
     """Does at the simulated door what a person is asked to do, and takes the time a person takes."""
-
-    attended = True
 
     def __init__(self, station: Station) -> None:
         self._station = station
@@ -106,17 +105,25 @@ def rehearse(
     behaviour = behaviour_with(faults)
     transport = "tcp" if sockets else "memory"
     transcript = Transcript(epoch=EPOCH, clock="virtual")
+    begin_record(transcript, plan, profile, 0.0, simulated=True)
 
     async def run() -> None:
         loop = asyncio.get_running_loop()
         door = DoorController(DoorSettings(mn=MN, pw=PW), behaviour, loop.time(), EPOCH)
         station = Station(door, "127.0.0.1", 0)
-        bench = Bench(profile, transcript, SimulatedOperator(station), transport=transport, on_progress=on_progress)
+        bench = Bench(
+            profile,
+            transcript,
+            SimulatedOperator(station),
+            transport=transport,
+            on_progress=on_progress,
+            mode=plan.mode,
+        )
         await bench.listen("127.0.0.1", 0)
         station.port = bench.port
         life = asyncio.create_task(station.run())
         try:
-            await bench.run(stimuli_for(plan.steps, attended=True))
+            await bench.run(stimuli_for(plan.steps, attended=True, mode=plan.mode))
         finally:
             life.cancel()
             with suppress(asyncio.CancelledError):

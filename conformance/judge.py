@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from .case import CASES, Case
 from .catalogue import case_text
@@ -10,7 +11,7 @@ from .evidence import Evidence
 from .plan import Plan
 from .profile import Profile
 from .transcript import Transcript
-from .verdicts import Bilingual, CaseResult, Outcome, Verdict, say
+from .verdicts import Bilingual, CaseResult, Outcome, Said, Verdict, say
 
 __all__ = ["judge"]
 
@@ -79,6 +80,12 @@ def _outcome(case: Case, plan: Plan, evidence: Evidence, needs: dict[str, Outcom
     return found
 
 
+def _awaited(step: str, detail: dict[str, Any]) -> Said:
+    if detail.get("reason") == "rig failed":
+        return say("waits for the operator: {step}; the rig failed: {why}", step=step, why=detail.get("why", ""))
+    return say("waits for the operator: {step}", step=step)
+
+
 def _undone_step(case: Case, evidence: Evidence) -> Outcome | None:
     """Return what a step that did not happen makes of a case that rests on it."""
     nothing = say("-")
@@ -86,7 +93,7 @@ def _undone_step(case: Case, evidence: Evidence) -> Outcome | None:
         record = evidence.steps.get(step)
         result = record.result if record else "aborted"
         if result == "pending":
-            return Outcome(Verdict.PENDING, nothing, say("waits for the operator: {step}", step=step))
+            return Outcome(Verdict.PENDING, nothing, _awaited(step, record.detail if record else {}))
         if result in ("aborted", "declined", "skipped", ""):
             why = _WHY.get(record.detail.get("reason", result) if record else result, _WHY["aborted"])
             return Outcome(

@@ -121,8 +121,16 @@ class Profile:
         ]
 
     def to_toml(self) -> str:
-        """Return the profile as a file that says the same: no other profile below it, every limit that is not usual."""
-        own = {name: limit.value for name, limit in self.limits.items() if limit.value != limit_table()[name].value}
+        """Return the profile as a file that says the same: no other profile below it, every limit it declares.
+
+        A limit that is declared at its usual value stands in it too: a FAIL says whether only the suite chose it.
+        """
+        usual = limit_table()
+        own = {
+            name: limit.value
+            for name, limit in self.limits.items()
+            if limit.value != usual[name].value or limit.origin != usual[name].origin
+        }
         sections: dict[str, Any] = {name: dict(getattr(self, name)) for name in _SECTIONS}
         return tomli_w.dumps({"profile": self.name, **sections, "limits": own})
 

@@ -11,7 +11,7 @@ from typing import Final
 
 from .verdicts import Said, say
 
-__all__ = ["STEPS", "Step"]
+__all__ = ["SETTLE", "STEPS", "TIDY", "Step"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,10 @@ _ROWS = (
     Step("outage", say("cut the link, open the door, restore the link"), manual=True, long=True, steers=True),
     Step("reboot", say("switch the device off and on, open the door once more"), manual=True),
 )
+
+#: Steps that a run which goes on takes before those of the plan: settings put back, the door brought to rest.
+SETTLE: Final = "settings"
+TIDY: Final = "tidy"
 
 #: Every step by its id, in the order in which a run takes them.
 STEPS: Final[dict[str, Step]] = {step.id: step for step in _ROWS}

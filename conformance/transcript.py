@@ -64,7 +64,7 @@ class Entry:
         transport: ``tcp`` or ``memory``; empty for what crosses no wire.
         direction: ``in`` (from the device), ``out`` (to it), or empty.
         kind: ``run``, ``listen``, ``connect``, ``bytes``, ``close``, ``refuse``, ``step``, ``act``, ``setting``,
-            ``clock``, ``resumed``, ``history``, ``note``.
+            ``clock``, ``relay``, ``resumed``, ``history``, ``note``.
         data: The bytes, for ``bytes``.
         attachment: What else is known, JSON values only.
         hash: SHA-256 over the hash of the entry before and this one, in hexadecimal.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 from dataclasses import replace
@@ -12,6 +11,7 @@ import click
 from stationgate.exits import UsageFault
 from stationgate.language import _, pick
 from stationgate.options import Group, group, json_option
+from stationgate.streams import json_line
 
 from .faults import FAULTS
 from .fleet import Counts, FleetResult, run_fleet, run_fleet_virtual
@@ -150,7 +150,7 @@ def _print_result(result: FleetResult, as_json: bool) -> None:
             "digest": result.digest,
             "exit_code": int(result.exit_code),
         }
-        click.echo(json.dumps(end))
+        click.echo(json_line(end))
 
 
 def _add_new(cli: Group) -> None:
@@ -182,6 +182,6 @@ def _add_faults(cli: Group) -> None:
                     "expected": fault.expected,
                     "summary": summary,
                 }
-                click.echo(json.dumps(row, ensure_ascii=False))
+                click.echo(json_line(row))
             else:
                 click.echo(f"{fault.name:28} {fault.layer:9} {fault.expected:13} {summary}")

@@ -98,6 +98,11 @@ class DoorController:
         return f"<DoorController MN={self.settings.mn} queued={len(self.queue)}>"
 
     @property
+    def interval_s(self) -> float:
+        """The reporting interval that is set, seconds."""
+        return self._interval
+
+    @property
     def mn(self) -> str:
         """The MN it goes by."""
         return self.behaviour.mn(self.settings.mn)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import re
-import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, fields, replace
 from difflib import get_close_matches
@@ -14,6 +13,7 @@ from typing import Any, Final
 
 from stationgate.exits import UsageFault, reason
 from stationgate.language import _
+from stationgate.textfile import parse_toml, read_text
 
 from .door import DoorSettings
 from .faults import UnknownFaultError, find
@@ -93,14 +93,12 @@ def load(source: str) -> Scenario:
         UsageFault: If it cannot be read, is no TOML, or holds something a scenario cannot.
     """
     try:
-        text = Path(source).read_bytes().decode("utf-8-sig")
+        text = read_text(Path(source))
     except OSError as error:
         raise UsageFault(
             _("cannot read the scenario {file}: {why}").format(file=source, why=reason(error)),
             _("print one with: simulator new > city.toml"),
         ) from error
-    except UnicodeDecodeError as error:
-        raise UsageFault(_("{file} is not UTF-8 text (byte {at})").format(file=source, at=error.start)) from error
     return parse(text, source)
 
 
@@ -110,10 +108,7 @@ def parse(text: str, name: str = "scenario") -> Scenario:
     Raises:
         UsageFault: If it is no TOML, or holds something a scenario cannot.
     """
-    try:
-        data = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageFault(_("{file} is no valid TOML: {why}").format(file=name, why=error)) from error
+    data = parse_toml(text, name)
     target = _record(Target, data.pop("target", {}), "[target]")
     groups = data.pop("station", [{}])
     if not isinstance(groups, list) or not groups:

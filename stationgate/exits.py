@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import io
 import os
 import re
 import select
@@ -17,7 +16,7 @@ from typing import Final
 import click
 from click.shell_completion import shell_complete
 
-from stationgate import language
+from stationgate import language, streams
 from stationgate.language import _
 from stationgate.redaction import redact_pw
 
@@ -28,6 +27,7 @@ __all__ = [
     "ExitCode",
     "Fault",
     "UsageFault",
+    "cannot_listen",
     "reason",
     "run",
     "worst",
@@ -53,6 +53,9 @@ class ExitCode(IntEnum):
     INTERRUPTED = 130
     """Ctrl-C."""
 
+
+#: Numbers from WSAHOST_NOT_FOUND to WSANO_DATA; elsewhere those of getaddrinfo() are negative.
+_WINDOWS_NAME_ERRORS: Final = range(11001, 11005)
 
 _PRECEDENCE: Final = (
     ExitCode.INTERRUPTED,
@@ -129,6 +132,26 @@ def reason(error: OSError) -> str:
     return texts.get(error.errno or 0) or error.strerror or str(error)
 
 
+def cannot_listen(host: str, port: int, error: OSError | OverflowError) -> tuple[str, str]:
+    """Return the sentence that says why a port cannot be listened on, and what to do about it.
+
+    Who raises it decides what it is: a wrong argument of a small tool, the environment of a run.
+    """
+    sentence = _("cannot listen on {host} port {port}: {reason}.")
+    why = reason(error) if isinstance(error, OSError) else str(error)
+    number = (error.errno or 0) if isinstance(error, OSError) else 0
+    if number < 0 or number in _WINDOWS_NAME_ERRORS:  # of getaddrinfo()
+        why = _("the name has no address")
+        hint = _("Give an address of this computer, or 0.0.0.0 for all of them.")
+    elif number == errno.EACCES:
+        hint = _("Ports below 1024 need rights; Windows reserves some: netsh interface ipv4 show excludedportrange tcp")
+    elif number == errno.EADDRNOTAVAIL:
+        hint = _("Give an address of this computer, or 0.0.0.0 for all of them.")
+    else:
+        hint = _("Choose another port, or end the program that holds it.")
+    return sentence.format(host=host, port=port, reason=why), hint
+
+
 def run(
     build_command: Callable[[], click.Command],
     argv: Sequence[str] | None = None,
@@ -152,7 +175,7 @@ def run(
     Returns:
         The exit code. Only ``sys.exit()`` inside a callback gets past this function.
     """
-    _make_output_safe()
+    streams.make_safe()
     args = list(sys.argv[1:] if argv is None else argv)
     language.activate(language.resolve(language.peek(args), _ask(profile_language, args)))
     debug = "--debug" in args or os.environ.get(DEBUG_VARIABLE, "") not in ("", "0")
@@ -245,13 +268,6 @@ def _tell(*parts: str) -> None:
     line = " ".join(redact_pw(part) for part in parts)
     with suppress(OSError):  # nobody is left to be told
         click.echo(re.sub("(?<=[。？]) ", "", line), err=True)  # Chinese sentences follow each other without a blank
-
-
-def _make_output_safe() -> None:
-    """Let a console whose encoding lacks a character show its escape instead of failing."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
 
 
 def _reader_left(error: BaseException) -> bool:

@@ -57,8 +57,17 @@ _END_MARK: Final = b"PK\x05\x06"
 #: A directory entry without its name.
 _ENTRY_BYTES: Final = 46
 #: What zipfile says of bytes that are no zip; which of them depends on where it is damaged.
-_UNREADABLE: Final = (zipfile.BadZipFile, zipfile.LargeZipFile, RuntimeError, EOFError, OSError, ValueError, LookupError,
-                      OverflowError, struct.error)  # fmt: skip
+_UNREADABLE: Final = (
+    zipfile.BadZipFile,
+    zipfile.LargeZipFile,
+    RuntimeError,
+    EOFError,
+    OSError,
+    ValueError,
+    LookupError,
+    OverflowError,
+    struct.error,
+)
 
 
 class ArchiveError(ValueError):
@@ -155,13 +164,21 @@ def _read(archive: zipfile.ZipFile, size: int) -> dict[str, bytes]:
 
 def _difference(data: bytes, rebuilt: bytes) -> Said:
     """Say where an archive first differs from the one that its members make."""
-    shorter = min(len(data), len(rebuilt))
-    at = next((i for i in range(shorter) if data[i] != rebuilt[i]), shorter) if shorter else 0
+    at = _first_difference(data, rebuilt)
     with zipfile.ZipFile(io.BytesIO(rebuilt)) as archive:
         name = next((info.filename for info in reversed(archive.infolist()) if info.header_offset <= at), "")
         if at >= archive.start_dir:
             return say("byte {at} was changed: it belongs to the directory of the archive", at=at)
     return say("byte {at} was changed: it belongs to the zip record of {name}", at=at, name=name)
+
+
+def _first_difference(a: bytes, b: bytes) -> int:
+    """Return the first position where two byte strings differ; where one goes on, the end of the other."""
+    at, size = 0, 1 << 16
+    while a[at : at + size] == b[at : at + size] and at < min(len(a), len(b)):
+        at += size
+    end = min(len(a), len(b), at + size)
+    return next((i for i in range(at, end) if a[i] != b[i]), end)
 
 
 def _place(name: str) -> tuple[int, bytes]:

@@ -1,4 +1,4 @@
-"""JSON in one form only: keys sorted, no blanks, ASCII. What reads back and is written again is the same, or refused."""
+"""JSON in one form only: keys sorted, no blanks, ASCII. Whatever is written in another form is refused."""
 
 from __future__ import annotations
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..case import Findings, case
-from ..evidence import OPENING_PARTS, Evidence, Opening, parse_open_time
+from ..evidence import METHOD_CODES, OPENING_PARTS, Evidence, Opening, parse_open_time
 from ..profile import Profile
 from ..verdicts import Outcome, Ref, Said, inconclusive, listed, say
 
@@ -14,8 +14,6 @@ METHODS = {
     "fingerprint": say("fingerprint"),
     "password": say("password"),
 }
-#: Code of each method in table 2-1.
-METHOD_CODES = {"face": "1", "ic-card": "2", "fingerprint": "3", "password": "4"}
 
 ONE_RECORD = "access/opening/one-record-each"
 
@@ -34,13 +32,14 @@ def _refs(opening: Opening) -> tuple[Ref, ...]:
     killed_by=("only-face-recorded", "record-missing", "duplicate-record"),
 )
 def one_record_for_each_opening(e: Evidence) -> Outcome:
-    findings = Findings()
+    findings = Findings(e)
     for opening in _identified(e):
         findings.looked()
         count = max(len(opening.values(code)) for code in OPENING_PARTS)
         method = METHODS[opening.act.method]
         if count == 0:
-            findings.fail(say("no record of the opening by {method}", method=method))
+            span = (opening.act.begin, opening.act.end + e.limits.event_s)
+            findings.fail(say("no record of the opening by {method}", method=method), span=span)
         elif count > 1:
             findings.warn(say("{count} records of one opening by {method}", count=count, method=method), _refs(opening))
     return findings.outcome(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Iterator
+from itertools import takewhile
 
 from ..case import Findings, case
 from ..evidence import ACT_STATES, STATES, ActRecord, Evidence, Heard
@@ -51,12 +53,18 @@ def both_changes_reported(e: Evidence) -> Outcome:
             findings.fail(what, hint=_door_mistake(e), span=_time_for(act, e.limits.event_s))
             continue
         refs.extend(heard.where("i32001"))
-        following = e.door_data[e.door_data.index(heard) + 1 :]
-        again = [h for h in following if h.t <= heard.t + e.limits.event_target_s and h.codes == heard.codes]
+        later = _until_next_change(e.door_data[e.door_data.index(heard) + 1 :], heard)
+        again = [h for h in later if h.t <= heard.t + e.limits.event_target_s and h.codes == heard.codes]
         if again and id(again[0]) not in {id(h) for h in e.periodic}:
             findings.warn(say("the same change reported twice"), again[0].refs)
     expected = say("i32001=1 when the door opens and 0 when it closes, within {limit} s each", limit=e.limits.event_s)
     return findings.outcome(expected, say("{count} changes", count=findings.looked_at), tuple(refs[:8]))
+
+
+def _until_next_change(following: list[Heard], change: Heard) -> Iterator[Heard]:
+    """Return what follows a change of the door up to the next one: it may be opened once more at once."""
+    value = change.codes["i32001"]
+    return takewhile(lambda heard: heard.codes.get("i32001", value) == value, following)
 
 
 def _door_mistake(e: Evidence) -> Said | None:

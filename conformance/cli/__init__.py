@@ -11,7 +11,7 @@ from stationgate.language import _
 from stationgate.options import group
 
 from ..profile import load
-from . import looking, proving, running
+from . import looking, preparing, proving, running, sealed
 
 __all__ = ["build", "profile_language"]
 
@@ -42,6 +42,6 @@ def build() -> click.Command:
             ("conformance explain REQ-A-08", _("what is asked, why, and how it is judged")),
         ],
     )
-    for module in (running, looking, proving):
+    for module in (preparing, running, sealed, looking, proving):
         module.add(cli)
     return cli

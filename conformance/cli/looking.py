@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 
 import click
@@ -10,6 +9,7 @@ import click
 from stationgate.language import _
 from stationgate.layout import pad
 from stationgate.options import Group, json_option
+from stationgate.streams import json_line
 
 from .. import catalogue
 from ..plan import tags
@@ -51,7 +51,7 @@ def _add_plan(cli: Group) -> None:
             for case in made.cases:
                 left_out = made.left_out.get(case.id)
                 row = {"id": case.id, "judged": left_out is None, "why": str(left_out or ""), "steps": list(case.uses)}
-                click.echo(json.dumps(row, ensure_ascii=False))
+                click.echo(json_line(row))
             return
         if not explain:
             for step in made.steps:
@@ -90,7 +90,7 @@ def _add_list(cli: Group) -> None:
                     "tags": sorted(tags(case)),
                     "killed_by": list(case.killed_by),
                 }
-                click.echo(json.dumps(row, ensure_ascii=False))
+                click.echo(json_line(row))
             else:
                 click.echo(f"{text.requirement_label:10} {case.id:42} {text.title}")
 

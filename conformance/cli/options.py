@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -11,35 +14,124 @@ from stationgate.exits import UsageFault
 from stationgate.language import _
 from stationgate.options import json_option
 
-from ..plan import Plan, UnknownSelectionError, make_plan
+from ..plan import Mode, Plan, UnknownSelectionError, make_plan
 from ..profile import Profile
 
-__all__ = ["address", "planned", "report_options", "writable"]
+__all__ = ["Outputs", "address", "evidence_options", "planned", "report_options", "writable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Outputs:
+    """Where a run's verdicts go, and what of them decides the exit code.
+
+    Attributes:
+        html: Where to write the report for a browser or a printer.
+        junit: Where to write the report for a CI server.
+        bundle: Where to seal the evidence.
+        sign_key: File of the key that signs it; empty: the one of this installation.
+        attach: Files that belong to the evidence.
+        baseline: File of known deviations.
+        as_json: Print JSON lines; what is for people goes to stderr.
+        strict: A warning fails the run too.
+    """
+
+    html: str | None = None
+    junit: str | None = None
+    bundle: str | None = None
+    sign_key: str | None = None
+    attach: tuple[str, ...] = ()
+    baseline: str | None = None
+    as_json: bool = False
+    strict: bool = False
+
+    def check(self) -> None:
+        """Find out before the run what could not be written or read after it."""
+        from ..bundle import check_attachments, load_key
+
+        for path in (self.html, self.junit, self.bundle):
+            writable(path)
+        if self.sign_key:
+            load_key(Path(self.sign_key))
+        if self.baseline:
+            from ..baseline import read
+
+            read(self.baseline)
+        check_attachments([Path(path) for path in self.attach])
+
+
+def _outputs(command: Callable[..., int], names: tuple[str, ...]) -> Callable[..., int]:
+    """Hand a command its outputs as one value."""
+
+    @functools.wraps(command)
+    def with_outputs(**given: Any) -> int:
+        chosen = {name: given.pop(name) for name in names}
+        return command(outputs=Outputs(**chosen), **given)
+
+    return with_outputs
 
 
 def report_options(command: Callable[..., int]) -> Callable[..., int]:
-    for option in (
-        click.option("--strict", is_flag=True, help=_("A warning fails the run too.")),
-        json_option(),
-        click.option("--junit", type=click.Path(dir_okay=False), help=_("Write a JUnit report.")),
+    """Add ``--html``, ``--junit``, ``--json``, ``--strict``, ``--baseline``; the command gets an :class:`Outputs`."""
+    return _add(_outputs(command, ("html", "junit", "baseline", "as_json", "strict")), _report())
+
+
+def evidence_options(command: Callable[..., int]) -> Callable[..., int]:
+    """Add what :func:`report_options` adds, and ``--bundle``, ``--sign-key`` and ``--attach``."""
+    names = ("html", "junit", "bundle", "sign_key", "attach", "baseline", "as_json", "strict")
+    evidence = [
+        click.option("--bundle", type=click.Path(dir_okay=False), help=_("Seal the evidence into this file.")),
+        click.option(
+            "--sign-key", type=click.Path(dir_okay=False), help=_("Sign with this key instead of this computer's own.")
+        ),
+        click.option(
+            "--attach",
+            multiple=True,
+            type=click.Path(dir_okay=False),
+            help=_("A file that belongs to the evidence, for example a capture; may be given again."),
+        ),
+    ]
+    return _add(_outputs(command, names), [*_report(), *evidence])
+
+
+def _report() -> list[Callable[..., Any]]:
+    return [
         click.option("--html", type=click.Path(dir_okay=False), help=_("Write a report for a browser or a printer.")),
-    ):
+        click.option("--junit", type=click.Path(dir_okay=False), help=_("Write a JUnit report.")),
+        json_option(),
+        click.option("--strict", is_flag=True, help=_("A warning fails the run too.")),
+        click.option("--baseline", type=click.Path(dir_okay=False), help=_("Known deviations, which fail nothing.")),
+    ]
+
+
+def _add(command: Callable[..., int], options: list[Callable[..., Any]]) -> Callable[..., int]:
+    for option in reversed(options):
         command = option(command)
     return command
 
 
-def address(text: str) -> tuple[str, int]:
+def address(text: str, option: str = "--listen") -> tuple[str, int]:
+    """Return host and port of ``HOST:PORT``.
+
+    Raises:
+        UsageFault: If it is not that.
+    """
     host, colon, port = text.rpartition(":")
     if colon and port.isascii() and port.isdigit() and int(port) <= 65535:
         return host.strip("[]") or "0.0.0.0", int(port)  # what an empty host means to whoever writes it
     raise UsageFault(
-        _("--listen {text!r}: expected HOST:PORT").format(text=text), _("for example: --listen 0.0.0.0:8212")
+        _("{option} {text!r}: expected HOST:PORT").format(option=option, text=text),
+        _("for example: {option} 0.0.0.0:8212").format(option=option),
     )
 
 
-def planned(profile: Profile, select: tuple[str, ...], exclude: tuple[str, ...]) -> Plan:
+def planned(profile: Profile, select: tuple[str, ...], exclude: tuple[str, ...], mode: Mode | None = None) -> Plan:
+    """Return the plan for what was selected.
+
+    Raises:
+        UsageFault: If a word matches nothing.
+    """
     try:
-        return make_plan(profile, select, exclude)
+        return make_plan(profile, select, exclude, mode)
     except UnknownSelectionError as error:
         raise UsageFault(
             _("no case matches {word!r}").format(word=str(error)), _("list them with: conformance list")
@@ -47,7 +139,7 @@ def planned(profile: Profile, select: tuple[str, ...], exclude: tuple[str, ...])
 
 
 def writable(path: str | None) -> str | None:
-    """Check before the run that a report can be written after it."""
+    """Check before the run that a file can be written after it."""
     if path is not None:
         target = Path(path)
         existed = target.exists()

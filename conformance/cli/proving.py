@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import click
 from stationgate.exits import ExitCode
 from stationgate.language import _, pick
 from stationgate.options import Group, json_option
+from stationgate.streams import json_line
 
 from ..verdicts import Verdict
 from .options import writable
@@ -73,7 +73,7 @@ def add(cli: Group) -> None:
                     "problems": list(row.problems),
                     "summary": pick(row.fault.zh, row.fault.en),
                 }
-                click.echo(json.dumps(shown, ensure_ascii=False))
+                click.echo(json_line(shown))
             end = {
                 "event": "matrix-end",
                 "assertions": len(table.assertions),
@@ -82,5 +82,5 @@ def add(cli: Group) -> None:
                 "unexpected": len(table.unexpected),
                 "reference_clean": table.reference_clean,
             }
-            click.echo(json.dumps(end))
+            click.echo(json_line(end))
         return int(ExitCode.OK if table.sound else ExitCode.FAIL)

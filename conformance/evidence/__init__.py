@@ -7,10 +7,12 @@ recomputed from the record alone.
 from .acts import ACT_STATES, ActRecord, Opening, StepRecord
 from .disturbances import Disturbance
 from .evidence import Evidence
+from .windows import METHOD_CODES
 from .wire import OPENING_PARTS, STATES, Heard, LinkReader, Stray, parse_open_time
 
 __all__ = [
     "ACT_STATES",
+    "METHOD_CODES",
     "OPENING_PARTS",
     "STATES",
     "ActRecord",

@@ -2,24 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import Any, Final
 
+from ..acts import acts
 from ..transcript import Entry
 from .wire import Heard
 
-__all__ = ["ACT_STATES", "ActRecord", "Opening", "StepRecord", "read_acts", "read_steps"]
+__all__ = ["ACT_STATES", "ActRecord", "Opening", "StepRecord", "last_attempts", "read_attempts", "read_steps"]
 
 #: What an act does to the states: the code and its new value.
-ACT_STATES: Final = {
-    "open": ("i32001", "1"),
-    "close": ("i32001", "0"),
-    "lift": ("i32002", "1"),
-    "put-back": ("i32002", "0"),
-    "unplug": ("i32003", "1"),
-    "plug-in": ("i32003", "0"),
-}
+ACT_STATES: Final = {text.act: (text.code, text.value) for text in acts().values() if text.code}
 
 
 @dataclass(slots=True)
@@ -39,20 +34,26 @@ class StepRecord:
 
 @dataclass(slots=True)
 class ActRecord:
-    """One act of the operator: it happened between ``begin`` and ``end``."""
+    """One attempt at an act of the operator: it happened between ``begin`` and ``end``."""
 
     act: str  #: ``open``, ``close``, ``lift``, ``put-back``, ``unplug``, ``plug-in``, ``power-cycle``
     step: str
     begin: float
     end: float
-    answer: str  #: ``done``, ``not-fitted``, ``cannot`` or ``pending``
+    answer: str  #: ``done``, ``erred``, ``cannot``, ``not-fitted``, ``pending`` or ``paused``
     method: str = ""
     person: str = ""  #: ``A`` or ``B``: who was asked to do it
     seq: int = 0  #: number of the transcript entry that began it
+    attempt: int = 1  #: counts from 1; more after an error or a pause
 
     @property
     def done(self) -> bool:
         return self.answer == "done"
+
+    @property
+    def happened(self) -> bool:
+        """Whether anything may have been done at the device, right or wrong."""
+        return self.answer in ("done", "erred", "paused", "pending")
 
 
 @dataclass(slots=True)
@@ -84,14 +85,11 @@ def read_steps(entries: Iterable[Entry]) -> dict[str, StepRecord]:
     return found
 
 
-def read_acts(entries: Iterable[Entry]) -> list[ActRecord]:
-    """Return what the operator did, in order; of a step that was begun again only what was done the last time."""
-    found: list[ActRecord] = []
+def read_attempts(entries: Iterable[Entry]) -> list[ActRecord]:
+    """Return every attempt of the operator at an act, in order."""
+    found = []
     begun: Entry | None = None
     for entry in entries:
-        if entry.kind == "step" and entry.attachment["phase"] == "begin":
-            found = [act for act in found if act.step != entry.attachment["step"]]
-            begun = None
         if entry.kind != "act":
             continue
         if entry.attachment["phase"] == "begin":
@@ -101,8 +99,22 @@ def read_acts(entries: Iterable[Entry]) -> list[ActRecord]:
             found.append(
                 ActRecord(
                     known["act"], known["step"], begun.t_mono, entry.t_mono, entry.attachment["answer"],
-                    known.get("method", ""), known.get("person", ""), begun.seq,
+                    known.get("method", ""), known.get("person", ""), begun.seq, known.get("attempt", 1),
                 )
             )  # fmt: skip
             begun = None
     return found
+
+
+def last_attempts(attempts: Sequence[ActRecord], entries: Iterable[Entry]) -> list[ActRecord]:
+    """Return the attempts that count: of each act the last, of a step that was taken again those of its last time."""
+    begun = {
+        entry.attachment["step"]: entry.seq
+        for entry in entries
+        if entry.kind == "step" and entry.attachment["phase"] == "begin"
+    }
+    return [
+        act
+        for act, following in zip_longest(attempts, attempts[1:])
+        if act.seq > begun.get(act.step, -1) and not (following and following.attempt > act.attempt)
+    ]

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from ..transcript import Entry
@@ -11,12 +12,13 @@ from ..verdicts import Said, say
 
 __all__ = ["ClockProof", "Disturbance", "read_clock_proof", "read_disturbances"]
 
-#: Steps that belong to getting going again after an interruption.
-_GETTING_GOING: Final = frozenset({"connect", "settings", "tidy"})
+#: What waited while the bench stood still is read within this time of its waking.
+CATCHING_UP_S: Final = 1.0
 _WORDS: Final = {
     "stall": say("the bench stood still"),
     "suspend": say("the computer slept"),
     "gap": say("the run was interrupted"),
+    "relay": say("the platform relayed to was not there"),
 }
 
 
@@ -59,25 +61,47 @@ class ClockProof:
     uncertainty_s: float = 0.0
 
 
-def read_disturbances(entries: Iterable[Entry]) -> list[Disturbance]:
-    """Return the disturbances of a run, in order."""
-    found: list[Disturbance] = []
-    last: float | None = None
-    gap: tuple[float, float] | None = None  # its begin and seconds, until the run is going again
+def read_disturbances(entries: Sequence[Entry]) -> list[Disturbance]:
+    """Return the disturbances of a run, in order of their beginning."""
+    found = [*_standstills(entries), *_gaps(entries), *_without_platform(entries)]
+    return sorted(found, key=lambda disturbance: disturbance.begin)
+
+
+def _standstills(entries: Iterable[Entry]) -> Iterator[Disturbance]:
     for entry in entries:
         known = entry.attachment
-        if entry.kind == "clock" and known.get("event") in ("stall", "suspend"):
-            found.append(Disturbance(float(known["since"]), entry.t_mono, known["event"], float(known["seconds"])))
-        elif entry.kind == "resumed":
-            begin = entry.t_mono if last is None else last
-            gap = gap or (begin, entry.t_mono - begin)
-        elif gap and entry.kind == "step" and known["phase"] == "begin" and known["step"] not in _GETTING_GOING:
-            found.append(Disturbance(gap[0], entry.t_mono, "gap", gap[1]))
+        if entry.kind == "clock" and known["event"] in ("stall", "suspend"):
+            end = entry.t_mono + CATCHING_UP_S
+            yield Disturbance(float(known["since"]), end, known["event"], float(known["seconds"]))
+
+
+def _gaps(entries: Sequence[Entry]) -> Iterator[Disturbance]:
+    """Yield the interruptions, each until the device was heard again."""
+    gap: tuple[float, float] | None = None
+    for before, entry in pairwise(entries):
+        known = entry.attachment
+        if entry.kind == "resumed" and gap is None:
+            gap = before.t_mono, entry.t_mono - before.t_mono
+        elif gap and entry.kind == "step" and known["step"] == "connect" and known["phase"] == "end":
+            yield Disturbance(gap[0], entry.t_mono, "gap", gap[1])
             gap = None
-        last = entry.t_mono
     if gap:
-        found.append(Disturbance(gap[0], float("inf"), "gap", gap[1]))
-    return found
+        yield Disturbance(gap[0], float("inf"), "gap", gap[1])
+
+
+def _without_platform(entries: Sequence[Entry]) -> Iterator[Disturbance]:
+    """Yield the times in which the platform that is relayed to did not take connections."""
+    since: float | None = None
+    for entry in entries:
+        if entry.kind != "relay":
+            continue
+        if not entry.attachment["there"]:
+            since = entry.t_mono if since is None else since
+        elif since is not None:
+            yield Disturbance(since, entry.t_mono, "relay", entry.t_mono - since)
+            since = None
+    if since is not None:
+        yield Disturbance(since, float("inf"), "relay", entries[-1].t_mono - since)
 
 
 def read_clock_proof(entries: Iterable[Entry]) -> ClockProof:

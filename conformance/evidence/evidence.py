@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from dataclasses import replace
 from functools import cached_property
 from typing import Final
 
 from ..profile import Limits, Profile
+from ..steps import TIDY
 from ..transcript import Transcript
-from .acts import ACT_STATES, ActRecord, Opening, StepRecord, read_acts, read_steps
+from .acts import ACT_STATES, ActRecord, Opening, StepRecord, last_attempts, read_attempts, read_steps
 from .clock import read_offset
 from .disturbances import ClockProof, Disturbance, read_clock_proof, read_disturbances
 from .reports import eventful_frames, periodic_reports
 from .requests import Request, read_requests
 from .shortened import Shortened, read_shortened
-from .wire import OPENING_PARTS, STATES, Heard, Stray, read_wire
+from .windows import MIN_SLACK_S, Belonging, Clocks, records_by_act, unasked_changes
+from .wire import OPENING_PARTS, STATES, Heard, Stray, posix, read_wire
 
 __all__ = ["Evidence"]
 
@@ -45,7 +46,7 @@ class Evidence:
     @cached_property
     def disturbances(self) -> list[Disturbance]:
         """When the bench did not listen, or did not know when it heard something."""
-        return read_disturbances(self.transcript)
+        return read_disturbances(self.transcript.entries)
 
     def disturbed(self, begin: float, end: float) -> Disturbance | None:
         """Return a disturbance that touches the time between two instants, ``None`` when all was well."""
@@ -134,24 +135,59 @@ class Evidence:
         return read_steps(self.transcript)
 
     @cached_property
+    def attempts(self) -> list[ActRecord]:
+        """Every attempt of the operator at an act, in order."""
+        return read_attempts(self.transcript)
+
+    @cached_property
     def acts(self) -> list[ActRecord]:
-        """What the operator did, in order."""
-        return read_acts(self.transcript)
+        """What the operator did as far as it counts, in order: of each act the last attempt."""
+        return [a for a in last_attempts(self.attempts, self.transcript) if a.step != TIDY]
 
     @cached_property
     def openings(self) -> list[Opening]:
         """Each act of opening with what the device said of it.
 
-        A record belongs to the last opening begun before it came, as long as the step lasts: what comes afterwards
-        is somebody else's. Records of an outage come later, all together, and are found by :meth:`backfilled`.
+        Records of an outage come later, all together, and are found by :meth:`backfilled`.
         """
-        acts = [a for a in self.acts if a.act == "open" and a.done and a.step != "outage"]
-        by_act: dict[int, list[Heard]] = defaultdict(list)
-        for heard in self.records:
-            index = max((i for i, act in enumerate(acts) if act.seq < heard.seq), default=None)
-            if index is not None and heard.t <= self._step_end(acts[index].step) and not self.is_backlog(heard):
-                by_act[index].append(heard)
-        return [Opening(act, by_act[i]) for i, act in enumerate(acts)]
+        own = self._belonging.own
+        return [Opening(act, own[act.seq]) for act in self._done_openings if act.step != "outage"]
+
+    @cached_property
+    def outside_openings(self) -> list[Heard]:
+        """Openings that nobody was asked for, by arrival: by exit button or key, by somebody else, by mistake.
+
+        Records that belong to no act, and changes to an open door that neither an act nor a record explains.
+        """
+        changes = [h for h in self.states if self._eventful.get(id(h)) and h.codes.get("i32001") == "1"]
+        near = self.limits.event_target_s
+        lone = [h for h in changes if not any(abs(record.t - h.t) <= near for record in self.records)]
+        opened = [a for a in self.attempts if a.act == "open"]
+        return sorted([*self._belonging.outside, *unasked_changes(lone, opened, self._clocks)], key=lambda h: h.seq)
+
+    @cached_property
+    def _done_openings(self) -> list[ActRecord]:
+        return [a for a in self.acts if a.act == "open" and a.done]
+
+    @cached_property
+    def _belonging(self) -> Belonging:
+        attempts = [a for a in self.attempts if a.act == "open"]
+        records = [h for h in self.records if not self.is_backlog(h)]
+        return records_by_act(records, attempts, self._done_openings, self._clocks)
+
+    @cached_property
+    def _clocks(self) -> Clocks:
+        slack = max(MIN_SLACK_S, self.clock_uncertainty)
+        return Clocks(self._told, self.wall, slack, self.limits.event_s, self._step_end)
+
+    def _told(self, heard: Heard) -> float | None:
+        """Return when an event was by the device, on the suite's wall clock, if the device's clock is known."""
+        if self.clock_offset is None:
+            return None
+        told = posix(heard.codes.get("i32006", ""))
+        if told is None:
+            told = heard.data_time
+        return None if told is None else self.suite_time(told)
 
     def _step_end(self, step: str) -> float:
         record = self.steps.get(step)
@@ -198,7 +234,7 @@ class Evidence:
 
     @cached_property
     def _eventful(self) -> dict[int, bool]:
-        return eventful_frames(self.door_data, self.acts, self.limits, self.is_backlog)
+        return eventful_frames(self.door_data, self.attempts, self.limits, self.is_backlog)
 
     # The clock
 
@@ -211,13 +247,19 @@ class Evidence:
         if self.clock_offset is None:
             return set()  # a slow clock would make old what happens now
         times = {id(h): h.data_time for h in self.door_data}
-        limit = self._first_connect - BACKLOG_SLACK_S
-        old = {key for key, told in times.items() if told is not None and self.suite_time(told) < limit}
+        old = {key for key, told in times.items() if told is not None and self._nobody_listened(self.suite_time(told))}
         # Where nothing is of today, the device's times are wrong, and that is another matter.
         return old if any(told is not None and key not in old for key, told in times.items()) else set()
 
+    def _nobody_listened(self, when: float) -> bool:
+        """Whether an instant, POSIX seconds, lies before the first connection or in an interruption of the run."""
+        if when < self._first_connect - BACKLOG_SLACK_S:
+            return True
+        gaps = ((self.wall(d.begin), self.wall(d.end)) for d in self.disturbances if d.kind == "gap")
+        return any(begin < when < end - BACKLOG_SLACK_S for begin, end in gaps)
+
     def is_backlog(self, heard: Heard) -> bool:
-        """Whether a frame tells of a time before the device was first connected: it had to wait for us."""
+        """Whether a frame tells of a time when nobody listened: it had to wait for us."""
         return id(heard) in self._backlog
 
     @cached_property
@@ -237,7 +279,7 @@ class Evidence:
     def wall(self, t: float) -> float:
         """Return POSIX seconds of an instant on the suite's monotonic clock."""
         # The monotonic clock of some systems stands still while the computer sleeps.
-        slept = sum(d.seconds for d in self.disturbances if d.kind == "suspend" and d.end <= t)
+        slept = sum(d.seconds for d in self.disturbances if d.kind == "suspend" and d.begin < t)
         return self.transcript.epoch + t + slept
 
 

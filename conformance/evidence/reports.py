@@ -84,7 +84,7 @@ def eventful_frames(
 
 def _tells_of_an_act(heard: Heard, acts: Sequence[ActRecord], event_s: float) -> bool:
     for act in acts:
-        if act.done and act.act in ACT_STATES and act.seq < heard.seq:
+        if act.happened and act.act in ACT_STATES and act.seq < heard.seq:
             code, value = ACT_STATES[act.act]
             if heard.codes.get(code) == value and heard.t <= act.end + event_s:
                 return True

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from hj212.aio import Listener
 from hj212.times import format_qn
 from stationgate.exits import EnvironmentFault, reason
 from stationgate.language import _
@@ -23,6 +24,7 @@ from ..plan import Mode
 from ..profile import Profile
 from ..transcript import Transcript, TranscriptFullError
 from ..verdicts import Said, say
+from .acting import perform
 from .clock import Clocks, ClockWatch, Discipline
 from .link import Link
 from .operator import Act, Operator
@@ -66,6 +68,7 @@ class Bench:
         clocks: What the loop's clock is compared with all along. Default: nothing, on a virtual clock.
         discipline: Finds out how the computer's clock is kept right. Default: it is virtual, and right by definition.
         shift: Seconds to add to the loop's clock, so that a run that goes on counts on from where it was.
+        listener: Listens on a host and port. Default: the loop itself, which may be virtual.
     """
 
     def __init__(
@@ -78,8 +81,9 @@ class Bench:
         on_progress: Progress | None = None,
         mode: Mode | None = None,
         clocks: Clocks | None = None,
-        discipline: Callable[[], Discipline] = lambda: Discipline(True, "virtual", 0.0),
+        discipline: Callable[[], Awaitable[Discipline]] | None = None,
         shift: float = 0.0,
+        listener: Callable[..., Awaitable[Listener]] | None = None,
     ) -> None:
         self.profile = profile
         self.limits = profile.limits
@@ -91,6 +95,7 @@ class Bench:
         self.mn = profile.device.get("mn", "")
         self.pw = profile.device.get("pw", "")
         self.connected_at = 0.0
+        self.event_wanted = False  #: have the door opened once among the timed reports
         self.withhold = False  #: leave the next upload that wants an answer, and its repeats, unanswered
         self.withheld: list[Heard] = []
         self.given_up: set[str] = set()  #: signs that once did not come in the full time: wait only a moment for them
@@ -103,7 +108,8 @@ class Bench:
         self._discipline = discipline
         self._shift = shift
         self._loop = asyncio.get_running_loop()
-        self._server: asyncio.Server | None = None
+        self._exclusive = listener
+        self._server: asyncio.Server | Listener | None = None
         self._host = ""
         self._links: dict[int, Link] = {}
         self._link: Link | None = None  # where the device under test spoke last
@@ -136,7 +142,9 @@ class Bench:
             EnvironmentFault: If the address cannot be had.
         """
         try:
-            self._server = await self._loop.create_server(lambda: Link(self), host, port)
+            # On the loop's own clock a server of the loop's own, which may be memory; else a port that nobody shares.
+            start = self._loop.create_server if self._exclusive is None else self._exclusive
+            self._server = await start(lambda: Link(self), host, port)
         except OSError as error:
             raise EnvironmentFault(
                 _("cannot listen on {host}:{port}: {why}").format(host=host, port=port, why=reason(error)),
@@ -159,10 +167,10 @@ class Bench:
 
     async def run(self, steps: Iterable[tuple[str, Callable[[Bench], Awaitable[StepEnd]]]]) -> None:
         """Go through the steps, ids and how each is done; after an early end the rest are on record as aborted."""
-        await self._check_clock("begin")
         watch = ClockWatch(self.transcript, self._clocks, lambda: self.now) if self._clocks else None
         watching = self._loop.create_task(watch.run()) if watch else None
         try:
+            await self._check_clock("begin")
             for step, stimulus in steps:
                 self.transcript.add("step", self.now, step=step, phase="begin")
                 end = self._unless_stopped(None) or self._unless_stopped(await stimulus(self)) or StepEnd()
@@ -188,17 +196,14 @@ class Bench:
             return
         stopped, self.stopped = self.stopped, ""
         try:
-            await restore(self)
+            await restore(self, last=True)
         finally:
             self.stopped = stopped
 
     async def _check_clock(self, when: str) -> None:
         """Put on record how this computer's clock is kept right."""
         declared = self.profile.test.get("clock_reference", "")
-        if self._clocks is None:
-            found = self._discipline()
-        else:
-            found = await asyncio.to_thread(self._discipline)
+        found = await self._discipline() if self._discipline else Discipline(True, "virtual", 0.0)
         if declared and not found.synchronised:
             found = Discipline(True, "declared", None, declared)
         self.transcript.add(
@@ -265,18 +270,8 @@ class Bench:
             await self.wait(lambda heard: False, seconds)
 
     async def act(self, step: str, act: Act) -> str:
-        """Have the operator act; the act is on record with its window."""
-        self.tell(act.prompt, self.limits.operator_s)
-        known = {"act": act.act, "method": act.method, "person": act.person}
-        shown: dict[str, Any] = {key: value for key, value in known.items() if value}
-        self.transcript.add("act", self.now, step=step, phase="begin", **shown)
-        try:
-            async with asyncio.timeout(self.limits.operator_s):
-                answer = await self.operator.perform(act)
-        except TimeoutError:
-            answer = "pending"
-        self.transcript.add("act", self.now, step=step, phase="end", answer=answer)
-        return answer
+        """Have the operator act; every attempt is on record with its window. See :func:`acting.perform`."""
+        return await perform(self, step, act)
 
     async def request(self, cn: str, area: bytes = b"") -> str | None:
         """Send a request to the device over its latest link; return its QN, ``None`` when it has no link in time."""
@@ -401,8 +396,12 @@ class Bench:
 
     def relay_lost(self, link: Link, why: str) -> None:
         """Take note that the official platform cannot be reached."""
-        self._note("refuse", link, why=why)
+        self.transcript.add("relay", self.now, link=link.number, there=False, why=why)
         self.tell(say("the platform cannot be reached: {why}", why=why))
+
+    def relay_found(self, link: Link) -> None:
+        """Take note that the official platform accepted a connection."""
+        self.transcript.add("relay", self.now, link=link.number, there=True)
 
     def _answer(self, heard: Heard, link: Link) -> None:
         message = heard.message

@@ -94,6 +94,7 @@ class Relay(asyncio.Protocol):
             transport.abort()
             return
         self._upstream = transport
+        self._link.bench.relay_found(self._link)
         if self._waiting:
             transport.write(bytes(self._waiting))
             self._waiting.clear()

@@ -10,10 +10,8 @@ from ..plan import Plan
 from ..profile import Profile
 from ..transcript import Transcript
 
-__all__ = ["TIDY", "Remains", "remains"]
+__all__ = ["Remains", "remains"]
 
-#: The step that puts the door right before interrupted acts are done again; it judges nothing.
-TIDY: Final = "tidy"
 #: What undoes an act.
 _UNDONE_BY: Final = {"open": "close", "lift": "put-back", "unplug": "plug-in"}
 
@@ -29,6 +27,7 @@ class Remains:
         mn: MN under test, where one was seen.
         pw: PW that it sent.
         shown: What the device last said for each code.
+        event: Whether an opening is needed among the timed reports: those observed with one may be lost.
     """
 
     steps: tuple[str, ...]
@@ -37,6 +36,7 @@ class Remains:
     mn: str
     pw: str
     shown: dict[str, str]
+    event: bool
 
 
 def remains(transcript: Transcript, profile: Profile, plan: Plan) -> Remains:
@@ -57,6 +57,7 @@ def remains(transcript: Transcript, profile: Profile, plan: Plan) -> Remains:
         mn=evidence.mn,
         pw=next((h.message.pw for h in evidence.frames if h.message.pw), ""),
         shown=shown,
+        event="observe" in steps and "openings" in plan.steps and "openings" not in steps,
     )
 
 

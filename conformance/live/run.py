@@ -7,18 +7,20 @@ import platform
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
+from hj212.aio import listen
 from stationgate import __version__
 
 from ..plan import Plan
 from ..profile import Profile
+from ..steps import SETTLE, TIDY
 from ..transcript import Transcript
 from .bench import Bench, Progress, StepEnd
 from .clock import discipline, real_clocks
 from .operator import Act, Operator
-from .resuming import TIDY, Remains, remains
+from .resuming import Remains, remains
 from .stimuli import stimuli_for
 
-__all__ = ["SCHEMA", "LiveRun", "begin_record", "run_live"]
+__all__ = ["SCHEMA", "LiveRun", "begin_record", "run_live", "stimuli_left", "take_up"]
 
 #: Number of the shape of a record; what was recorded by another one is not judged as if it were this.
 SCHEMA = 1
@@ -89,15 +91,14 @@ def run_live(
         holder.append(transcript)
         bench = Bench(
             profile, transcript, operator, on_progress=on_progress, mode=plan.mode, clocks=clocks,
-            discipline=discipline, shift=shift,
+            discipline=lambda: asyncio.to_thread(discipline), shift=shift, listener=listen,
         )  # fmt: skip
         if left is None:
             begin_record(transcript, plan, profile, bench.now)
         else:
-            bench.recall(links=left.links, mn=left.mn, pw=left.pw, shown=left.shown)
-            transcript.add("resumed", bench.now, after=_ending(transcript), gap_s=bench.now - transcript[-1].t_mono)
+            take_up(bench, left)
         await bench.listen(host, port)
-        await bench.run(_stimuli(plan, operator, left))
+        await bench.run(stimuli_left(plan, operator, left))
 
     try:
         with asyncio.Runner() as runner:
@@ -111,6 +112,14 @@ def run_live(
             raise
         return LiveRun(holder[0], failure=error)
     return LiveRun(holder[0])
+
+
+def take_up(bench: Bench, left: Remains) -> None:
+    """Have a bench go on where an interrupted run left off; its transcript holds that run."""
+    bench.recall(links=left.links, mn=left.mn, pw=left.pw, shown=left.shown)
+    bench.event_wanted = left.event and bench.operator.attended
+    transcript = bench.transcript
+    transcript.add("resumed", bench.now, after=_ending(transcript), gap_s=bench.now - transcript[-1].t_mono)
 
 
 def _continued(earlier: Transcript, wall: float) -> float:
@@ -131,13 +140,14 @@ def _ending(earlier: Transcript) -> str:
 Stimulus = Callable[[Bench], Awaitable[StepEnd]]
 
 
-def _stimuli(plan: Plan, operator: Operator, left: Remains | None) -> list[tuple[str, Stimulus]]:
+def stimuli_left(plan: Plan, operator: Operator, left: Remains | None) -> list[tuple[str, Stimulus]]:
+    """Return the steps to take, all of the plan's or what is left of them, each with how it is done."""
     if left is None:
         return stimuli_for(plan.steps, attended=operator.attended, mode=plan.mode)
     steps = stimuli_for(left.steps, attended=operator.attended, mode=plan.mode)
     if left.tidy and operator.attended:
         steps.insert(1, (TIDY, _tidying(left.tidy)))
-    steps.insert(1, ("settings", _settle))
+    steps.insert(1, (SETTLE, _settle))
     return steps
 
 

@@ -86,8 +86,8 @@ async def change(bench: Bench, name: str, value: str) -> bool:
     return await _write(bench, setting, value)
 
 
-async def restore(bench: Bench) -> None:
-    """Put back whatever is not as it was found; what cannot be put back is on record as lost."""
+async def restore(bench: Bench, *, last: bool = False) -> None:
+    """Put back whatever is not as it was found; what cannot be put back the ``last`` time is on record as lost."""
     for name, value in outstanding(bench.transcript).items():
         bench.tell(say("putting {name} back to {value}", name=name, value=value), bench.limits.report_interval_s)
         for _try in range(RESTORE_TRIES):
@@ -95,4 +95,5 @@ async def restore(bench: Bench) -> None:
                 bench.transcript.add("setting", bench.now, name=name, phase="restored", value=value)
                 break
         else:
-            bench.transcript.add("setting", bench.now, name=name, phase="lost", value=value)
+            if last:
+                bench.transcript.add("setting", bench.now, name=name, phase="lost", value=value)

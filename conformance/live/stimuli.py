@@ -8,13 +8,15 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
-from ..evidence import ACT_STATES, OPENING_PARTS, STATES, Heard
+from ..evidence import STATES, Heard
 from ..plan import Mode
 from ..steps import STEPS
 from ..verdicts import say
+from .acting import perform, perform_and_hear, why_pending
 from .bench import Bench, StepEnd
 from .operator import Act
 from .settings import change, restore
+from .waiting import await_device
 
 __all__ = ["STIMULI", "stimuli_for"]
 
@@ -58,11 +60,9 @@ async def _left_pending(bench: Bench) -> StepEnd:
 
 @_stimulus("connect")
 async def _connect(bench: Bench) -> StepEnd:
-    limit = bench.limits.connect_s
-    bench.tell(say("waiting for the device to connect to port {port} and report", port=bench.port), limit)
-    first = await bench.wait(lambda heard: True, limit)
+    found = await await_device(bench, bench.limits.connect_s)
     bench.connected_at = bench.now
-    return StepEnd("done" if first else "timeout", {"links": bench.counts["links"], "bytes": bench.counts["bytes"]})
+    return StepEnd("done" if found else "timeout", {"links": bench.counts["links"], "bytes": bench.counts["bytes"]})
 
 
 @_stimulus("clock")
@@ -77,56 +77,24 @@ async def _query(bench: Bench) -> StepEnd:
     return await bench.ask("3020", b"InfoId=i32001")
 
 
-def _shows(code: str, value: str) -> Callable[[Heard], bool]:
-    return lambda heard: not heard.is_reply and heard.codes.get(code) == value
-
-
 def _is_report(heard: Heard) -> bool:
     return not heard.is_reply and sum(code in heard.codes for code in STATES) > 1
 
 
-def _is_record(heard: Heard) -> bool:
-    return not heard.is_reply and any(code in heard.codes for code in OPENING_PARTS)
-
-
-async def _act(bench: Bench, step: str, act: Act) -> str:
-    """Have the operator act, wait until the device has told of it, and a moment for what belongs to it.
-
-    The device may tell of it before the operator says that it is done. What once did not come in the full time is not
-    waited for that long again: the operator stands there.
-    """
-    limits = bench.limits
-    code, value = ACT_STATES[act.act]
-    signs = {f"{code}={value}": _shows(code, value)}
-    if act.act == "open" and act.method != "exit-button":
-        signs["record"] = _is_record
-    if act.act == "close" and bench.shown.get(code) == value:
-        signs.clear()  # it fell shut by itself
-    watches = {sign: bench.watch(predicate) for sign, predicate in signs.items()}
-    try:
-        answer = await bench.act(step, act)
-        if answer == "done":
-            begin = bench.now
-            for sign, watch in watches.items():
-                limit = limits.settle_s if sign in bench.given_up else limits.event_s
-                if await bench.until(watch, begin + limit - bench.now) is None:
-                    bench.given_up.add(sign)
-            await bench.sleep(limits.settle_s - (bench.now - begin))
-        return answer
-    finally:
-        for watch in watches.values():
-            bench.unwatch(watch)
+def _methods(bench: Bench) -> list[str]:
+    """Return the ways to open that the device has; where none is declared, one to ask for."""
+    return list(bench.profile.declare.get("methods", ())) or ["face"]
 
 
 async def _open_and_close(bench: Bench, step: str, method: str, person: str) -> str:
-    answer = await _act(bench, step, Act("open", method, person))
-    return await _act(bench, step, Act("close")) if answer == "done" else answer
+    answer = await perform_and_hear(bench, step, Act("open", method, person))
+    return await perform_and_hear(bench, step, Act("close")) if answer == "done" else answer
 
 
-def _end(answers: list[str]) -> StepEnd:
+def _end(bench: Bench, answers: list[str]) -> StepEnd:
     """Sum up the answers of a step's acts: what was not fitted is the case's business, not the step's."""
     if "pending" in answers:
-        return StepEnd("pending")
+        return StepEnd("pending", why_pending(bench))
     return StepEnd("declined" if "cannot" in answers else "done")
 
 
@@ -138,30 +106,30 @@ async def _openings(bench: Bench) -> StepEnd:
         answers.append(await _open_and_close(bench, "openings", method, person))
         if answers[-1] == "pending":
             break
-    return _end(answers)
+    return _end(bench, answers)
 
 
 @_stimulus("exit-button")
 async def _exit_button(bench: Bench) -> StepEnd:
-    return _end([await _open_and_close(bench, "exit-button", "exit-button", "")])
+    return _end(bench, [await _open_and_close(bench, "exit-button", "exit-button", "")])
 
 
 @_stimulus("dismantle")
 async def _dismantle(bench: Bench) -> StepEnd:
-    answer = await _act(bench, "dismantle", Act("lift"))
+    answer = await perform_and_hear(bench, "dismantle", Act("lift"))
     if answer != "done":
-        return _end([answer])
+        return _end(bench, [answer])
     limits = bench.limits
     limit = limits.report_interval_s + limits.arrival_warn_s
     bench.tell(say("waiting for the next timed report with the reader still off"), limit)
     await bench.wait(_is_report, limit)
-    return _end([await _act(bench, "dismantle", Act("put-back"))])
+    return _end(bench, [await perform_and_hear(bench, "dismantle", Act("put-back"))])
 
 
 @_stimulus("defect")
 async def _defect(bench: Bench) -> StepEnd:
-    answer = await _act(bench, "defect", Act("unplug"))
-    return _end([await _act(bench, "defect", Act("plug-in")) if answer == "done" else answer])
+    answer = await perform_and_hear(bench, "defect", Act("unplug"))
+    return _end(bench, [await perform_and_hear(bench, "defect", Act("plug-in")) if answer == "done" else answer])
 
 
 @_stimulus("observe")
@@ -176,9 +144,14 @@ async def _observe(bench: Bench) -> StepEnd:
             await bench.sleep(rest)
             await restore(bench)
             return StepEnd("aborted" if bench.stopped else "done")
-    rest = bench.connected_at + limits.observe_s - bench.now
-    bench.tell(say("observing the timed reports"), max(rest, 0.0))
-    await bench.sleep(rest)
+    end = bench.connected_at + limits.observe_s
+    if bench.event_wanted:
+        limit = limits.report_interval_s + limits.arrival_warn_s
+        bench.tell(say("waiting for a timed report, to have the door opened after it"), limit)
+        await bench.wait(_is_report, limit)
+        await _open_and_close(bench, "observe", _methods(bench)[0], "A")
+    bench.tell(say("observing the timed reports"), max(end - bench.now, 0.0))
+    await bench.sleep(end - bench.now)
     return StepEnd("aborted" if bench.stopped else "done")
 
 
@@ -204,17 +177,21 @@ async def _outage(bench: Bench) -> StepEnd:
     limits = bench.limits
     begin = bench.now
     count = limits.outage_openings
+    if why_pending(bench):
+        return _end(bench, ["pending"])
     bench.stop_listening()
     bench.tell(say("the link is cut"), limits.outage_s)
     answers = []
-    methods = list(bench.profile.declare.get("methods", ())) or ["face"]
+    methods = _methods(bench)
     for index in range(count):
         await bench.sleep(begin + limits.outage_s * (index + 1) / (count + 2) - bench.now)
-        answers.append(await bench.act("outage", Act("open", methods[index % len(methods)], "A")))
+        # A link is not left cut for hours because somebody went away.
+        act = Act("open", methods[index % len(methods)], "A")
+        answers.append(await perform(bench, "outage", act, pauses=False))
         if answers[-1] != "done":
             break
         await bench.sleep(limits.settle_s)
-        answers.append(await bench.act("outage", Act("close")))
+        answers.append(await perform(bench, "outage", Act("close"), pauses=False))
     else:
         await bench.sleep(begin + limits.outage_s - bench.now)
     await bench.listen_again()
@@ -222,8 +199,8 @@ async def _outage(bench: Bench) -> StepEnd:
     bench.tell(say("the link is restored: waiting for what the device kept"), limits.backfill_s)
     if set(answers) <= {"done"}:
         await bench.sleep(limits.backfill_s)
-    end = _end(answers)
-    return StepEnd(end.result, {"restored": restored})
+    end = _end(bench, answers)
+    return StepEnd(end.result, {**end.detail, "restored": restored})
 
 
 @_stimulus("reboot")
@@ -232,13 +209,13 @@ async def _reboot(bench: Bench) -> StepEnd:
     links = bench.counts["links"]
     back = bench.watch(lambda heard: heard.link > links)
     try:
-        answer = await bench.act("reboot", Act("power-cycle"))
+        answer = await perform(bench, "reboot", Act("power-cycle"))
         if answer != "done":
-            return _end([answer])
+            return _end(bench, [answer])
         bench.tell(say("waiting for the device to come back"), limits.operator_s)
         if await bench.until(back, limits.operator_s) is None:
             return StepEnd("timeout")
     finally:
         bench.unwatch(back)
-    methods = list(bench.profile.declare.get("methods", ())) or ["face"]
-    return _end([await _open_and_close(bench, "reboot", methods[0], "A")])
+    methods = _methods(bench)
+    return _end(bench, [await _open_and_close(bench, "reboot", methods[0], "A")])

@@ -18,7 +18,7 @@ from ..evidence import Evidence
 from ..profile import Profile
 from ..transcript import Transcript
 from ..verdicts import CaseResult, Verdict
-from .shown import Redactor, printable
+from .shown import printable
 from .words import SIGNATURES
 
 __all__ = [
@@ -178,7 +178,7 @@ class Document:
     signer: str
 
 
-def describe(results: Sequence[CaseResult], evidence: Evidence, redactor: Redactor, signer: str) -> Document:
+def describe(results: Sequence[CaseResult], evidence: Evidence, signer: str) -> Document:
     """Return the facts of the document, in the active language."""
     transcript, profile = evidence.transcript, evidence.profile
     run = transcript.run
@@ -189,7 +189,7 @@ def describe(results: Sequence[CaseResult], evidence: Evidence, redactor: Redact
         number=given or _generated_number(transcript),
         number_given=bool(given),
         simulated=bool(run.get("simulated", transcript.clock == "virtual")),
-        network=_network(evidence, redactor, mode),
+        network=_network(evidence, mode),
         basis=printable(profile.test.get("basis", "")),
         documents=tuple(_cited(results)),
         profile_digest=profile_digest(profile),
@@ -222,14 +222,14 @@ def _generated_number(transcript: Transcript) -> str:
 # The network
 
 
-def _network(evidence: Evidence, redactor: Redactor, mode: dict[str, Any]) -> NetworkPath:
+def _network(evidence: Evidence, mode: dict[str, Any]) -> NetworkPath:
     listening: dict[str, None] = {}
     connected: list[tuple[int, str]] = []
     transports: dict[str, None] = {}
     refused = 0
     for entry in evidence.transcript:
         if entry.kind == "listen":
-            listening[redactor.text(f"{entry.attachment.get('host', '')}:{entry.attachment.get('port', '')}")] = None
+            listening[printable(f"{entry.attachment.get('host', '')}:{entry.attachment.get('port', '')}")] = None
         elif entry.kind == "connect":
             connected.append((entry.link, printable(str(entry.attachment.get("peer", "")))))
             transports[entry.transport] = None

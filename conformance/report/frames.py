@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from stationgate.language import N_, gettext
 
-from ..evidence import OPENING_PARTS, STATES, Evidence, Heard
+from ..evidence import OPENING_PARTS, STATES, Evidence, Heard, LinkReader, Stray
 from ..verdicts import Ref
 
 __all__ = ["FrameKind", "FrameLog", "FrameRow", "Quote"]
+
+_CN: Final = re.compile(rb"[0-9;]CN=([0-9]{4});")
 
 
 class FrameKind(StrEnum):
@@ -26,6 +30,7 @@ class FrameKind(StrEnum):
     OTHER = N_("other message")
     UNREADABLE = N_("unreadable")
     OURS = N_("sent by the suite")
+    PLATFORM = N_("sent by the official platform")
 
     @property
     def word(self) -> str:
@@ -64,7 +69,7 @@ class FrameRow:
     @property
     def incoming(self) -> bool:
         """Whether a device sent it."""
-        return self.kind is not FrameKind.OURS
+        return self.kind not in (FrameKind.OURS, FrameKind.PLATFORM)
 
     @property
     def size(self) -> int:
@@ -142,10 +147,33 @@ def _incoming(evidence: Evidence) -> Iterable[FrameRow]:
 
 
 def _outgoing(evidence: Evidence) -> Iterable[FrameRow]:
+    relays: dict[int, LinkReader] = {}
+    now = 0.0
     for entry in evidence.transcript:
+        now = entry.t_mono
         if entry.kind == "bytes" and entry.direction == "out" and entry.data:
-            refs = (Ref(entry.seq, 0, len(entry.data)),)
-            yield FrameRow(FrameKind.OURS, entry.link, entry.t_mono, refs, _command(entry.attachment.get("cn")))
+            if entry.attachment.get("by") == "platform":
+                # Relayed as it came: a frame may stand in several entries, and an entry hold several frames.
+                reader = relays.setdefault(entry.link, LinkReader(entry.link, evidence.limits.frame_stall_s))
+                yield from map(_relayed, reader.feed(entry.seq, entry.data, now))
+            else:
+                refs = (Ref(entry.seq, 0, len(entry.data)),)
+                yield FrameRow(FrameKind.OURS, entry.link, now, refs, _command(_told(entry.data)))
+        elif entry.kind == "close" and entry.link in relays:
+            yield from map(_relayed, relays.pop(entry.link).end(now))
+    for reader in relays.values():
+        yield from map(_relayed, reader.end(now))
+
+
+def _relayed(item: Heard | Stray) -> FrameRow:
+    cn = _command(item.message.cn) if isinstance(item, Heard) else ""
+    return FrameRow(FrameKind.PLATFORM, item.link, item.t, item.refs, cn)
+
+
+def _told(data: bytes) -> str:
+    """Return the command of a frame of ours, which is well-formed."""
+    match = _CN.search(data)
+    return match[1].decode() if match else ""
 
 
 def _command(cn: object) -> str:

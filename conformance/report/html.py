@@ -17,11 +17,24 @@ from markupsafe import Markup
 from stationgate.language import N_, _, gettext, ngettext, speaking
 
 from ..verdicts import Verdict
-from .facts import DISCLAIMER, TITLE, TRIAL_RUN, CaseFacts, Report, clock_time, level_word, moment, time_mode_word
+from .document import Peer
+from .facts import CaseFacts, Report
 from .frames import FrameRow
 from .shown import Look, Span, window
 from .text import last_line
 from .timeline import draw
+from .words import (
+    DISCLAIMER,
+    LIMITS_OF_USE,
+    TITLE,
+    TRIAL_RUN,
+    clock_time,
+    duration,
+    level_word,
+    moment,
+    time_mode_short,
+    time_mode_word,
+)
 
 __all__ = ["MAX_TABLE_FRAMES", "render"]
 
@@ -32,6 +45,9 @@ _MAX_FRAME_BYTES: Final = 1200
 _MAX_LISTED_BYTES: Final = 400
 _CONTEXT_BYTES: Final = 80
 _UNBROKEN_CHARS: Final = 32
+
+#: Digits of the record's digest at the foot of each printed page, so that a page shows what it belongs to.
+_FOOT_DIGITS: Final = 16
 
 _HTML_LANG: Final = {"zh": "zh-CN", "en": "en"}
 #: The verdicts as the summary shows them.
@@ -81,6 +97,16 @@ class _Listed:
     runs: tuple[_Run, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Running:
+    """What stands in the margins of each printed page, as CSS."""
+
+    title: Markup
+    number: Markup
+    page: Markup
+    digest: Markup
+
+
 def render(report: Report) -> str:
     """Return the report as a complete HTML document."""
     with speaking(report.lang):
@@ -91,7 +117,16 @@ def render(report: Report) -> str:
             .get_template("report.html.j2")
             .render(
                 report=report,
+                document=report.document,
+                network=report.document.network,
+                said=report.statements,
+                clock=report.statements.clock,
+                running=_running(report),
+                test_rows=_test_rows(report),
+                selection=_selection(report),
+                limits_of_use=[gettext(line) for line in LIMITS_OF_USE],
                 html_lang=_HTML_LANG[report.lang],
+                other_lang=_HTML_LANG["en" if report.lang == "zh" else "zh"],
                 style=_asset("report.css"),
                 script=script,
                 script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
@@ -108,6 +143,9 @@ def render(report: Report) -> str:
                 omitted=len(report.frames) - len(listed),
                 level_word=level_word,
                 source_word=_source_word,
+                time_mode_short=time_mode_short,
+                duration=duration,
+                peers=_peers,
                 time_modes=_(", ").join(map(time_mode_word, report.time_modes)),
                 moment=moment,
                 detailed=frozenset(_DETAILED),
@@ -138,6 +176,47 @@ def _asset(name: str) -> str:
 def _breakable(text: str) -> Markup:
     """Return text that a line may be broken in after each field."""
     return Markup(";<wbr>").join(text.split(";"))
+
+
+def _running(report: Report) -> _Running:
+    title, _other = report.in_both(TITLE)
+    banner, _other = report.in_both(TRIAL_RUN)
+    number = _("Report number {number}").format(number=report.document.number)
+    page = _("Page {page} of {pages}")
+    for name in ("page", "pages"):
+        page = page.replace(f"{{{name}}}", f"\0{name}\0")
+    pieces = [
+        f"counter({piece})" if index % 2 else _css_text(piece) for index, piece in enumerate(page.split("\0")) if piece
+    ]
+    return _Running(
+        title=Markup(_css_text(f"{title}  {banner}" if report.trial_run else title)),
+        number=Markup(_css_text(number)),
+        page=Markup(" ".join(pieces)),
+        digest=Markup(_css_text(f"SHA-256 {report.digest[:_FOOT_DIGITS]}...")),
+    )
+
+
+def _css_text(text: str) -> str:
+    """Return text as a CSS string; whatever is no letter or digit is written by number, so that nothing ends it."""
+    return '"' + "".join(char if char.isalnum() else f"\\{ord(char):06x}" for char in text) + '"'
+
+
+def _test_rows(report: Report) -> list[tuple[str, str]]:
+    """Return what page one says of the test; the number stands above it."""
+    rows = [row for key, row in report.test.items() if key != "report_number"]
+    period = _("{begin} to {end} (UTC+8)").format(begin=moment(report.started), end=moment(report.ended))
+    return [*rows, (_("period"), period), ("MN", report.device.mn)]
+
+
+def _selection(report: Report) -> str:
+    document = report.document
+    chosen = _(", ").join(document.selected) or _("everything")
+    left_out = _(", ").join(document.excluded)
+    return _("{chosen}, without {excluded}").format(chosen=chosen, excluded=left_out) if left_out else chosen
+
+
+def _peers(peers: Iterable[Peer]) -> str:
+    return _(", ").join(map(str, peers))
 
 
 def _source_word(source: str) -> str:

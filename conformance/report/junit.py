@@ -59,6 +59,7 @@ def render(report: Report) -> str:
 
 def _suite_properties(report: Report) -> Iterator[tuple[str, str]]:
     yield "suite-version", report.version
+    yield "report-number", report.document.number
     yield "profile", report.profile
     yield "device.mn", report.device.mn
     yield "edition", report.device.edition

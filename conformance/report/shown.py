@@ -66,6 +66,10 @@ _MAX_FLAG_CHARS = 2
 # What stands directly before the value of a header field: nobody is enrolled under a message's QN.
 _PUBLIC_FIELD = re.compile(rb"(?:##[0-9]*|(?<![0-9A-Za-z]))(?:QN|ST|CN|MN|Flag|PNUM|PNO)\s*=\s*\Z")
 _CRC_END = re.compile(rb"[\r\n#]|\Z")
+# A check value, also one of another length; and the sentences about one.
+_CRC = re.compile(rb"&&([0-9A-Za-z]{1,8})(?=[\r\n#]|\Z)")
+_CRC_REACH: Final = 16
+_CRC_SENTENCE: Final = "CRC "
 # The same fields inside a sentence, where a blank ends the value.
 _SENTENCE_PASSWORD = re.compile(r"(PW\s*=\s*)[^\s;,&]+", re.IGNORECASE)
 _SENTENCE_PERSON = re.compile(r"(i32005(?:-(?!flag)[0-9A-Za-z]+)?\s*=\s*)([^\s;,&]+)", re.IGNORECASE)
@@ -163,9 +167,12 @@ class Redactor:
     Args:
         transcript: The transcript, as recorded.
         profile: Its ``[device] pw`` is a password too, whether or not it was sent.
+        outward: For a copy that goes out of the house, hide as well what secrets could be found from: log texts,
+            which may name people in words, and check values, which leave few of a million passwords.
     """
 
-    def __init__(self, transcript: Transcript, profile: Profile) -> None:
+    def __init__(self, transcript: Transcript, profile: Profile, *, outward: bool = False) -> None:
+        self._outward = outward
         self._transcript = transcript
         self._people = Pseudonyms()
         self._passwords: set[str] = set()
@@ -252,10 +259,13 @@ class Redactor:
     def _hidden(self, data: bytes, low: int, high: int, fields: Sequence[_Field]) -> list[_Mask]:
         found: list[_Mask] = []
         for field in fields:
-            if field.kind == "log":
+            if field.kind == "log" and not self._outward:
                 found += self._in_log(data, field)
             else:
                 found.append(_Mask(field.start, field.end, self._field_text(field)))
+        if self._outward:
+            near = slice(max(0, low - _CRC_REACH), high + _CRC_REACH)
+            found += [_Mask(m.start(1) + near.start, m.end(1) + near.start, MASK) for m in _CRC.finditer(data[near])]
         # A token may begin before and end after what is shown.
         found += self._tokens_in(data, max(0, low - self._reach), min(len(data), high + self._reach))
         return _joined(found)
@@ -328,7 +338,8 @@ class Redactor:
 
         Numbers are the suite's own; texts may be the device's.
         """
-        safe = Said(said.msgid, {key: self._param(value) for key, value in said.params.items()})
+        hidden = self._outward and said.msgid.startswith(_CRC_SENTENCE)
+        safe = Said(said.msgid, {key: MASK if hidden else self._param(value) for key, value in said.params.items()})
         sentence = str(safe if said.params else said)  # one without parameters may hold its own translation
         sentence = _SENTENCE_PASSWORD.sub(rf"\g<1>{MASK}", sentence)
         return _SENTENCE_PERSON.sub(lambda match: match[1] + self._sentence_person(match[2]), sentence)

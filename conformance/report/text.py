@@ -12,21 +12,10 @@ from stationgate.language import _, ngettext, speaking
 from stationgate.layout import display_width, pad, wrap
 
 from ..verdicts import Verdict
-from .facts import (
-    DISCLAIMER,
-    TITLE,
-    TRIAL_RUN,
-    CaseFacts,
-    LimitFacts,
-    NotJudged,
-    QuoteFacts,
-    Report,
-    RequirementFacts,
-    level_word,
-    moment,
-    time_mode_word,
-)
+from .facts import CaseFacts, LimitFacts, NotJudged, QuoteFacts, Report, RequirementFacts
 from .shown import Look, Span, SpanKind, window
+from .statements import ClockCheck, ClockStatement, Statements
+from .words import DISCLAIMER, TITLE, TRIAL_RUN, duration, level_word, moment, time_mode_word
 
 __all__ = ["CHARSET", "colour_wanted", "frame_lines", "last_line", "render"]
 
@@ -56,6 +45,8 @@ _COLOURS: Final = {
 #: What is shown with a block of its own, the worst first.
 _BLOCKS: Final = (Verdict.FAIL, Verdict.ERROR, Verdict.WARN, Verdict.INCONCLUSIVE, Verdict.PENDING)
 _INDENT: Final = 6
+#: Lines for one kind of event of the run; the HTML report lists more.
+_MAX_EVENTS: Final = 5
 
 
 def colour_wanted(stream: IO[str], environ: Mapping[str, str] = os.environ) -> bool:
@@ -168,9 +159,12 @@ class _Writer:
             yield from (f"  {line}" for line in wrap(missing, self.width - 2))
         device = report.device
         declared = [value for value in (device.edition, f"ST={device.st}" if device.st else "") if value]
-        rows = [(label, value) for label, value in [*report.sample.values(), *report.test.values()] if value]
+        declared_rows = [*report.sample.values(), *(row for key, row in report.test.items() if key != "report_number")]
+        rows = [(_("report number"), report.document.number)]
+        rows += [(label, value) for label, value in declared_rows if value]
         rows += [
             (_("device"), ", ".join([f"MN={device.mn or '-'}", *declared])),
+            (_("network path"), network_line(report)),
             (_("profile"), report.profile),
             (_("time mode"), _(", ").join(map(time_mode_word, report.time_modes)) or "-"),
             (_("period"), _("{begin} to {end} (UTC+8)").format(begin=moment(report.started), end=moment(report.ended))),
@@ -200,8 +194,15 @@ class _Writer:
         cases = ngettext("{count} case", "{count} cases", total).format(count=total)
         yield "   ".join([cases, *counts, _("exit code {code}").format(code=int(report.exit_code))])
         yield _("transcript: {count} entries, SHA-256 {digest}").format(count=report.entry_count, digest=report.digest)
+        yield from self._labelled(list(_of_the_run(report.statements)), indent=0)
         disclaimer, _other = report.in_both(DISCLAIMER)
         yield disclaimer
+        # Last but for the count: somebody has to go and put it right.
+        for setting in report.statements.left_changed:
+            told = _("NOT AS FOUND: {name} was {found}, is {now}: {state}").format(
+                name=setting.name, found=setting.found or "?", now=setting.changed_to or "?", state=setting.state_word
+            )
+            yield self._style(_("; ").join(filter(None, [told, setting.why])), fg="red", bold=True)
         yield last_line(report)
 
     # One case
@@ -262,6 +263,71 @@ class _Writer:
 
     def _style(self, text: str, *, fg: str | None = None, bold: bool | None = None) -> str:
         return click.style(text, fg=fg, bold=bold) if self.colour else text
+
+
+def network_line(report: Report) -> str:
+    """Return how device and bench were connected, in one sentence."""
+    network = report.document.network
+    parts = [_("listening on {addresses}").format(addresses=_(", ").join(network.listening) or "-")]
+    if network.advertised:
+        parts.append(_("advertised as {address}").format(address=network.advertised))
+    parts.append(_("device from {peers}").format(peers=_(", ").join(map(str, network.peers)) or "-"))
+    if network.forward:
+        parts.append(_("forwarded to {target}").format(target=network.forward))
+    if network.passive:
+        parts.append(_("passive: only acknowledgements were sent"))
+    return _("; ").join([*parts, network.transport] if network.transport else parts)
+
+
+def _of_the_run(found: Statements) -> Iterator[tuple[str, str]]:
+    """Yield what the record says of the run itself, label and sentence; several sentences have one label."""
+    yield _("bench clock"), _clock_line(found.clock)
+    for event in found.clock.disturbances[:_MAX_EVENTS]:
+        seconds = _("{seconds} s").format(seconds=f"{event.seconds:+.1f}")
+        yield "", _("{when} {what}: {how}").format(when=moment(event.at), what=event.word, how=seconds)
+    if found.clock.disturbance_count > _MAX_EVENTS:
+        yield "", _("and {count} more").format(count=found.clock.disturbance_count - _MAX_EVENTS)
+    yield _("device clock"), found.clock.device_shown
+    for pause in found.interruptions:
+        shown = _("{when} went on after {gap}: {why}")
+        yield _("interruption"), shown.format(when=moment(pause.at), gap=duration(pause.gap_s), why=pause.word)
+    if found.acts:
+        undone = sum(not act.done for act in found.acts)
+        shown = ngettext("{count} attempt, {undone} of them not done", "{count} attempts, {undone} of them not done",
+                         len(found.acts))  # fmt: skip
+        yield _("operator"), shown.format(count=len(found.acts), undone=undone)
+    if found.outside_count:
+        shown = ngettext("{count}, listed and not judged", "{count}, listed and not judged", found.outside_count)
+        yield _("openings outside the windows"), shown.format(count=found.outside_count)
+    if found.settings:
+        states = (f"{s.name} {s.state_word}" for s in found.settings)
+        yield _("settings"), _("; ").join(states)
+    if found.forwarding:
+        shown = _("{platform} by the official platform, {suite} by the suite")
+        told = shown.format(platform=found.forwarding.by_platform, suite=found.forwarding.by_suite)
+        yield _("acknowledgements"), told
+    yield from _earlier(found)
+
+
+def _clock_line(clock: ClockStatement) -> str:
+    if not clock.checks:
+        return _("nothing on record")
+    return _("; ").join(_check_line(check) for check in clock.checks)
+
+
+def _check_line(check: ClockCheck) -> str:
+    head = f"{check.when_word} {check.synchronised_word}"
+    known = [check.source] if check.source else []
+    if check.uncertainty_s is not None:
+        known.append(check.uncertainty_shown)
+    return _("{what} ({details})").format(what=head, details=_(", ").join(known)) if known else head
+
+
+def _earlier(found: Statements) -> Iterator[tuple[str, str]]:
+    runs = found.earlier or ()
+    yield _("earlier runs"), str(len(runs)) if runs else _("none on record")
+    for run in runs[-_MAX_EVENTS:]:
+        yield "", _("{when} {what}: {how}").format(when=moment(run.started), what=run.state_word, how=run.counts_shown)
 
 
 def _suite_default(limits: Iterable[LimitFacts]) -> str:

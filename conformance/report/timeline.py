@@ -14,12 +14,13 @@ from datetime import datetime
 from typing import Final
 
 from hj212.times import CHINA
-from stationgate.language import N_, _, gettext
+from stationgate.language import _
 
 from ..evidence import ActRecord, Evidence
 from ..steps import STEPS
-from .facts import Report, clock_time, moment
+from .facts import Report
 from .frames import FrameKind, FrameLog, FrameRow
+from .words import act_words, answer_word, clock_time, duration, moment
 
 __all__ = ["BIN", "MAX_OFFENDING", "Band", "Lane", "Mark", "StepFacts", "Tick", "Timeline", "draw"]
 
@@ -41,33 +42,9 @@ _MARK_HEIGHT: Final = 12.0
 #: Least share of the axis for a step, and what time and traffic weigh.
 _LEAST_SHARE: Final = 0.024
 _TICK_GAP: Final = 60.0
+#: Lanes drawn only where there is something in them.
+_RARE: Final = (FrameKind.OTHER, FrameKind.UNREADABLE, FrameKind.PLATFORM)
 _TICK_STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
-_ACT_WORDS: Final = {
-    "open": N_("door opened"),
-    "close": N_("door closed"),
-    "lift": N_("reader lifted off"),
-    "put-back": N_("reader put back"),
-    "unplug": N_("fault caused"),
-    "plug-in": N_("fault removed"),
-    "power-cycle": N_("power switched off and on"),
-}
-_METHOD_WORDS: Final = {
-    "face": N_("face"),
-    "ic-card": N_("ic-card"),
-    "fingerprint": N_("fingerprint"),
-    "password": N_("password"),
-    "exit-button": N_("exit-button"),
-}
-_RESULTS: Final = {
-    "done": N_("done"),
-    "timeout": N_("timed out"),
-    "pending": N_("waits for the operator"),
-    "declined": N_("declined by the operator"),
-    "aborted": N_("did not take place"),
-    "not-fitted": N_("not fitted"),
-    "cannot": N_("cannot be done now"),
-    "": N_("interrupted"),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,7 +146,7 @@ def draw(report: Report) -> Timeline:
     axis = _axis(evidence, frames)
     offending = _offending(report)
     present = {row.kind for row in frames}
-    kinds = [kind for kind in FrameKind if kind in present or kind not in (FrameKind.OTHER, FrameKind.UNREADABLE)]
+    kinds = [kind for kind in FrameKind if kind in present or kind not in _RARE]
     act_y = _TOP + _LANE_HEIGHT / 2
     y_of = {kind: act_y + _LANE_HEIGHT * (1 + index) for index, kind in enumerate(kinds)}
     counts = {kind: sum(row.kind is kind for row in frames) for kind in kinds}
@@ -347,11 +324,8 @@ def _step_bands(axis: Sequence[_Piece], evidence: Evidence) -> Iterator[Band]:
 
 def _act_band(act: ActRecord, axis: Sequence[_Piece], evidence: Evidence) -> Band:
     low, high = _at(axis, act.begin, act.seq), _at(axis, act.end, act.seq + 1)
-    what = gettext(_ACT_WORDS.get(act.act, act.act))
-    how = [gettext(_METHOD_WORDS[act.method])] if act.method in _METHOD_WORDS else []
-    who = [_("person {letter}").format(letter=act.person)] if act.person else []
-    answer = gettext(_RESULTS.get(act.answer, act.answer))
-    title = f"{clock_time(evidence.wall(act.begin))} {_(', ').join([what, *how, *who])}: {answer}"
+    words = act_words(act.act, act.method, act.person)
+    title = f"{clock_time(evidence.wall(act.begin))} {words}: {answer_word(act.answer)}"
     return Band(round(low, 1), round(max(high - low, 3.0), 1), "", title)
 
 
@@ -364,17 +338,9 @@ def _step_table(evidence: Evidence) -> Iterator[StepFacts]:
             str(step.title) if step else record.step,
             bool(step and step.manual),
             moment(evidence.wall(record.begin)),
-            _duration(record.end - record.begin) if record.end is not None else "-",
-            gettext(_RESULTS.get(record.result, record.result)),
+            duration(record.end - record.begin) if record.end is not None else "-",
+            answer_word(record.result),
         )
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 60:
-        return _("{seconds} s").format(seconds=f"{seconds:.1f}".removesuffix(".0"))
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def _notes(shared: int, offending: dict[int, list[str]], acts_left: int) -> Iterator[str]:

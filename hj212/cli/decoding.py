@@ -9,6 +9,7 @@ import click
 
 from stationgate.exits import DataFault, ExitCode
 from stationgate.language import _, current, ngettext
+from stationgate.streams import json_line
 
 from ..deviations import Deviation
 from ..editions import Rules
@@ -16,7 +17,7 @@ from ..explain import examine
 from ..framing import Frame, Framer, Noise
 from ..jsonform import to_json
 from .content import field_lines
-from .shown import deviation_lines, json_line, quoted
+from .shown import deviation_lines, quoted
 
 __all__ = ["Decoding"]
 

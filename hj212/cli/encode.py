@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import sys
+from pathlib import Path
 
 import click
 
 from stationgate.exits import ExitCode
 from stationgate.language import _
 from stationgate.options import Group, read_input
+from stationgate.streams import write_bytes
 
 __all__ = ["add_encode"]
 
@@ -31,11 +32,20 @@ def add_encode(cli: Group) -> None:
         ],
     )
     @click.argument("source", metavar="[JSON|-]", default="-")
-    def encode(source: str) -> int:
+    @click.option(
+        "-o",
+        "--output",
+        type=click.Path(dir_okay=False),
+        help=_("File to write. PowerShell cannot redirect bytes: its > makes text of them."),
+    )
+    def encode(source: str, output: str | None) -> int:
         from .encoding import encode_all
 
         frames, notes = encode_all(read_input(source))
         for note in notes:
             click.echo(note, err=True)
-        sys.stdout.buffer.write(b"".join(frames))
+        if output is None:
+            write_bytes(b"".join(frames))
+        else:
+            Path(output).write_bytes(b"".join(frames))
         return ExitCode.OK

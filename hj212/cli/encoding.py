@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from stationgate.exits import DataFault
 from stationgate.language import _, current
+from stationgate.textfile import encoding_of
 
 from ..editions import HJ_212_2017, Edition
 from ..explain import examine
@@ -35,7 +36,7 @@ def _read_json(data: bytes) -> Iterator[object]:
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError:
-        raise DataFault(_("the input is not UTF-8 text."), _("Make it with: hj212 decode FILE --json")) from None
+        raise DataFault(_not_utf8(data), _("Make it with: hj212 decode FILE --json")) from None
     decoder = json.JSONDecoder()
     at = 0
     while at < len(text):
@@ -51,6 +52,14 @@ def _read_json(data: bytes) -> Iterator[object]:
                 _("Make it with: hj212 decode FILE --json"),
             ) from None
         yield from value if isinstance(value, list) else [value]
+
+
+def _not_utf8(data: bytes) -> str:
+    """Say what the input is instead: PowerShell's ``>`` writes UTF-16, a Chinese console GBK."""
+    encoding = encoding_of(data)
+    if encoding:
+        return _("the input looks like {encoding}, not UTF-8.").format(encoding=encoding)
+    return _("the input is not UTF-8 text.")
 
 
 def _frame_of(data: object, number: int, notes: list[str]) -> bytes:

@@ -11,8 +11,9 @@ from typing import Any
 
 import click
 
-from stationgate.exits import DataFault, ExitCode, UsageFault, reason
+from stationgate.exits import DataFault, ExitCode, UsageFault, cannot_listen
 from stationgate.language import _, current, ngettext
+from stationgate.streams import json_line
 
 from ..aio import CloseReason, LinkClosed, LinkOpened, LinkRefused, Platform, PlatformEvent, PlatformLimits
 from ..editions import HJ_212_2017
@@ -24,7 +25,7 @@ from ..messages import Message
 from ..segment import hide_passwords, parse_segment
 from ..times import CHINA
 from .content import command_title
-from .shown import clean, deviation_lines, json_line, quoted
+from .shown import clean, deviation_lines, quoted
 
 __all__ = ["Receiving"]
 
@@ -46,11 +47,7 @@ class Receiving:
             try:
                 await platform.start(host, port)
             except (OSError, OverflowError) as error:
-                why = reason(error) if isinstance(error, OSError) else str(error)
-                raise UsageFault(
-                    _("cannot listen on {host} port {port}: {reason}.").format(host=host, port=port, reason=why),
-                    _("Choose another with --port, or end the program that holds it."),
-                ) from error
+                raise UsageFault(*cannot_listen(host, port, error)) from error
             self._tell_listening(host, platform.port)
             with suppress(TimeoutError):
                 async with asyncio.timeout(duration):

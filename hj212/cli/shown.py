@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from stationgate.language import current, ngettext, pick
 
@@ -16,7 +14,7 @@ from ..explain import point_out
 from ..framing import Frame
 from ..segment import hide_passwords
 
-__all__ = ["clean", "deviation_lines", "json_line", "quoted"]
+__all__ = ["clean", "deviation_lines", "quoted"]
 
 #: How many deviations of one kind are printed for a frame; JSON has them all.
 SHOWN_PER_KIND: Final = 3
@@ -52,16 +50,6 @@ def quoted(raw: bytes) -> str:
     """Return the beginning of bytes that belong to no frame."""
     text = hide_passwords(raw.decode("utf-8", "surrogateescape"))
     return clean(text[:QUOTED_BYTES]) + ("…" if len(text) > QUOTED_BYTES else "")
-
-
-def json_line(data: dict[str, Any]) -> str:
-    """Return data as one line of JSON, Chinese as it is where the output can show it."""
-    text = json.dumps(data, ensure_ascii=False)
-    try:
-        text.encode(sys.stdout.encoding or "utf-8")
-    except UnicodeEncodeError:
-        return json.dumps(data)
-    return text
 
 
 def _gravest(deviations: list[Deviation]) -> Deviation:

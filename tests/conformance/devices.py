@@ -181,6 +181,48 @@ class Passers(Inert):
             await asyncio.sleep(880.0)
 
 
+class Visitor(Inert):
+    """Somebody else who opens the door by card, once for each act of opening that the operator is asked for."""
+
+    method = Method.IC_CARD
+    after = "begin"  #: counted from the prompt (``begin``) or from the answer (``end``)
+    wait_s = 2.0
+    acts = ("open",)
+
+    async def run(self, station: Station, bench: Bench) -> None:
+        seen = 0
+        while True:
+            await asyncio.sleep(0.5)
+            news = [entry for entry in bench.transcript.entries[seen:] if entry.kind == "act"]
+            seen = len(bench.transcript)
+            for entry in news:
+                if entry.attachment["phase"] == "begin":
+                    act = entry.attachment["act"]
+                if entry.attachment["phase"] == self.after and act in self.acts:
+                    await self.visit(station)
+
+    async def visit(self, station: Station) -> None:
+        door = station.door
+        await asyncio.sleep(self.wait_s)
+        station.act(lambda now: door.open(self.method, "NX000099" if self.method.identifies else "", now))
+        await asyncio.sleep(4.0)
+        station.act(lambda now: door.close(now))
+
+
+class VisitorBetween(Visitor):
+    """Comes when the operator has just closed the door."""
+
+    after = "end"
+    wait_s = 4.0
+    acts = ("close",)
+
+
+class VisitorLeaves(VisitorBetween):
+    """Opens from inside, without identification, when the operator has just closed the door."""
+
+    method = Method.EXIT_BUTTON
+
+
 class DoorHeldOpen(Inert):
     """The door stands open for twenty minutes of every hour while the timed reports are observed."""
 
@@ -363,6 +405,9 @@ UNREAD_CLOCK = dict.fromkeys(
     Verdict.INCONCLUSIVE,
 )
 
+#: Whoever opens by card while the exit button is asked for cannot be told from an invented person.
+BUTTON = {"access/opening/nobody-invented": Verdict.WARN}
+
 #: Correct devices by what is special about them.
 SITES: dict[str, Site] = {
     "reference": Site(observe_s=OBSERVE_S),
@@ -408,6 +453,24 @@ SITES: dict[str, Site] = {
     "no-exit-button": Site(operator=NoExitButtonOperator, may={"access/opening/nobody-invented": Verdict.INCONCLUSIVE}),
     "used-by-others": Site(beside=Passers),
     "used-by-others-all-states": Site(beside=Passers, door=AllStatesDoor),
+    "opened-by-another-inside-an-act": Site(operator=SlowOperator, beside=Visitor, may=BUTTON),
+    "opened-by-another-inside-an-act-unread-clock": Site(
+        operator=SlowOperator,
+        beside=Visitor,
+        behaviour={"ignored_requests": frozenset({"1011"})},
+        may=UNREAD_CLOCK | BUTTON,
+    ),
+    "opened-by-another-inside-an-act-late-records": Site(
+        operator=SlowOperator,
+        beside=Visitor,
+        behaviour={"upload_delay_s": lambda kind: 50.0 if kind == "record" else 0.0},
+        may=BUTTON,
+    ),
+    "opened-by-another-between-acts": Site(beside=VisitorBetween),
+    "opened-by-another-between-acts-unread-clock": Site(
+        beside=VisitorBetween, behaviour={"ignored_requests": frozenset({"1011"})}, may=UNREAD_CLOCK | BUTTON
+    ),
+    "left-by-exit-button-between-acts": Site(beside=VisitorLeaves),
     "events-restart-the-timer": Site(
         beside=Passers,
         operator=SlowOperator,

@@ -24,7 +24,7 @@ from conformance.case import CASES, SPEAKS
 from conformance.judge import judge
 from conformance.live import bench as bench_module
 from conformance.live.bench import MAX_GARBAGE_LINKS, MAX_LINK_NOTES, MAX_LINKS
-from conformance.live.operator import AbsentOperator, Act
+from conformance.live.operator import AbsentOperator, Act, Operator
 from conformance.live.run import run_live
 from conformance.plan import make_plan, tags
 from conformance.profile import Profile, load
@@ -532,10 +532,8 @@ def test_port_in_use_is_one_sentence(tmp_path: Path) -> None:
     assert "another port" in raised.value.hint
 
 
-class Stalling:
+class Stalling(Operator):
     """An operator who was asked and never comes back."""
-
-    attended = True
 
     async def perform(self, act: Act) -> str:
         import asyncio
@@ -547,7 +545,7 @@ class Stalling:
 def test_operator_who_never_answers_leaves_the_step_pending(tmp_path: Path) -> None:
     port = free_port()
     path = profile_file(tmp_path, connect_s=10)
-    path.write_text(path.read_text("utf-8") + "operator_s = 0.3\n", encoding="utf-8")
+    path.write_text(path.read_text("utf-8") + "operator_s = 0.3\npause_s = 0.3\n", encoding="utf-8")
     profile = load(str(path))
     plan = make_plan(profile, ["access/opening/one-record-each", "access/alarm/fault"])
     with literal_door(port):

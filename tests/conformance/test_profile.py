@@ -122,10 +122,10 @@ def test_file_without_extends_starts_from_nothing() -> None:
         ('extends = "nx-doors"', "unknown profile: nx-doors / did you mean nx-door?"),
         ("extends = 1", "extends = 1: expected "),
         ("profile = 1", "profile = 1: expected "),
-        ("[device", "door.toml is no valid TOML: "),
-        ("[device]\nmn = 'a'\nmn = 'b'", "door.toml is no valid TOML: "),
-        ("[sample]\nclient = '银川'".encode("gbk"), "door.toml is not UTF-8 text (byte 19) / save it as UTF-8"),
-        ("[sample]".encode("utf-16"), "door.toml is not UTF-8 text (byte 0) / save it as UTF-8"),
+        ("[device", "door.toml is no valid TOML at line 1, column 8: "),
+        ("[device]\nmn = 'a'\nmn = 'b'", "door.toml is no valid TOML at line 3, column "),
+        ("[sample]\nclient = '银川'".encode("gbk"), "door.toml looks like GBK, expected UTF-8 (line 2, byte 19) / save it"),
+        ("[sample]".encode("utf-16"), "door.toml looks like UTF-16, expected UTF-8 (line 1, byte 0) / save it"),
     ],
 )
 def test_mistake_is_told_in_one_sentence(text: str | bytes, expected: str) -> None:

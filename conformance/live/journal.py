@@ -7,6 +7,7 @@ checked against its hash chain, and a last line that was torn is kept as data, s
 from __future__ import annotations
 
 import os
+import time
 from pathlib import Path
 from typing import Final
 
@@ -15,13 +16,16 @@ from filelock import FileLock, Timeout
 from stationgate.exits import DataFault, EnvironmentFault, UsageFault, reason
 from stationgate.language import _
 
-from .transcript import Transcript, TranscriptError
+from ..transcript import Transcript, TranscriptError
 
 __all__ = ["JOURNAL_SUFFIX", "Journal", "journal_of"]
 
 #: What the name of a bundle gets while its run lasts.
 JOURNAL_SUFFIX: Final = ".journal"
 _LOCK_SUFFIX: Final = ".lock"
+#: What a power cut may cost. What changes the device is made safe before it is sent.
+SYNC_S: Final = 1.0
+_SYNC_AT_ONCE: Final = b'"kind":"setting"'
 
 
 def journal_of(bundle: Path) -> Path:
@@ -43,6 +47,7 @@ class Journal:
         self.transcript = transcript
         self.torn = torn
         self._lock = lock
+        self._synced = time.monotonic()
         self._file = path.open("ab", buffering=0)
 
     @classmethod
@@ -91,15 +96,23 @@ class Journal:
         journal.transcript = Transcript.from_lines(lines.splitlines(keepends=True))
         return journal
 
+    @property
+    def holds_a_run(self) -> bool:
+        """Whether anything was written that is worth keeping."""
+        return self.transcript is not None or bool(self.path.stat().st_size)
+
     def write(self, line: bytes) -> None:
         """Hand a line to the operating system, which keeps it whatever becomes of this process."""
         view = memoryview(line)
         while view:
             view = view[self._file.write(view) :]
+        if _SYNC_AT_ONCE in line or time.monotonic() - self._synced > SYNC_S:
+            self.sync()
 
     def sync(self) -> None:
         """Make what was written survive a power cut."""
         os.fsync(self._file.fileno())
+        self._synced = time.monotonic()
 
     def close(self, *, remove: bool = False) -> None:
         """Let go of the journal; ``remove`` once everything it holds is sealed."""

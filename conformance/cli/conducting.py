@@ -1,0 +1,129 @@
+"""A run on the real clock, as the commands conduct it: journal, progress, verdicts, evidence."""
+
+from __future__ import annotations
+
+import base64
+import time
+from pathlib import Path
+
+import click
+
+from stationgate.exits import DataFault, ExitCode, UsageFault
+from stationgate.language import _
+
+from ..live.journal import JOURNAL_SUFFIX, Journal, journal_of
+from ..live.operator import Operator, make_operator
+from ..live.progress import shown_progress
+from ..live.resuming import remains
+from ..live.run import LiveRun, run_live
+from ..live.settings import outstanding
+from ..plan import Mode, Plan, make_plan
+from ..profile import Profile
+from .ending import Ended, finish
+from .options import Outputs
+
+__all__ = ["Ended", "conduct", "operator_of", "reopened"]
+
+
+def operator_of(non_interactive: bool, command: str | None) -> Operator:
+    """Return who acts: a program, a person at this terminal, or nobody.
+
+    Raises:
+        UsageFault: If the program cannot be started.
+    """
+    if command and non_interactive:
+        raise UsageFault(_("--operator acts, --non-interactive does not"), _("leave one of them out"))
+    return make_operator(command, interactive=not non_interactive)
+
+
+def conduct(plan: Plan, profile: Profile, operator: Operator, journal: Journal, outputs: Outputs) -> Ended:
+    """Run the plan, or what is left of it, and end it as a run ends; the journal goes once the evidence is sealed."""
+    try:
+        with operator:
+            live = _lived(plan, profile, operator, journal)
+    except BaseException:
+        journal.close(remove=not journal.holds_a_run)
+        raise
+    code = None
+    if live.interrupted:
+        code = ExitCode.INTERRUPTED
+    elif live.failure:
+        code = ExitCode.ERROR
+    try:
+        ended = finish(plan, profile, live.transcript, outputs, code=code)
+    except BaseException:
+        journal.close()  # what could not be sealed is still there to be gone on with
+        raise
+    journal.close(remove=True)
+    _name_what_is_left(live, outputs)
+    if live.failure:
+        raise live.failure
+    return ended
+
+
+def _lived(plan: Plan, profile: Profile, operator: Operator, journal: Journal) -> LiveRun:
+    host, port = profile.listen.get("host", "127.0.0.1"), profile.listen.get("port", 0)
+    earlier = journal.transcript
+    if earlier is not None:
+        earlier.sink = journal.write
+        if journal.torn:
+            torn = base64.b64encode(journal.torn).decode()
+            earlier.add("note", earlier[-1].t_mono, torn=torn)
+        if remains(earlier, profile, plan).steps == ("connect",) and not outstanding(earlier):
+            return LiveRun(earlier)  # it ended; only its evidence was not sealed
+    with shown_progress(quiet=False, virtual=False) as progress:
+        return run_live(
+            plan, profile, operator, host, port, wall_clock=time.time, on_progress=progress, sink=journal.write,
+            earlier=earlier,
+        )  # fmt: skip
+
+
+def _name_what_is_left(live: LiveRun, outputs: Outputs) -> None:
+    if live.interrupted:
+        click.echo(_("go on with: conformance resume {bundle}").format(bundle=outputs.bundle), err=True)
+    for name, value in outstanding(live.transcript).items():
+        click.echo(_("NOT PUT BACK on the device: {name}, which was {value}").format(name=name, value=value), err=True)
+
+
+def reopened(bundle: Path) -> tuple[Journal, Profile, Plan, Path]:
+    """Return the journal of a run to go on with, its profile, its plan, and the bundle it is to become.
+
+    Raises:
+        UsageFault: If there is nothing to go on with.
+        DataFault: If the record was changed.
+    """
+    if bundle.name.endswith(JOURNAL_SUFFIX):
+        bundle = bundle.with_name(bundle.name.removesuffix(JOURNAL_SUFFIX))
+    path = journal_of(bundle)
+    if path.exists():
+        journal = Journal.reopen(path)
+    elif bundle.exists():
+        from ..bundle import open_bundle
+
+        journal = Journal.rewrite(path, open_bundle(bundle).transcript.to_lines())
+    else:
+        raise UsageFault(
+            _("there is neither {bundle} nor {journal}").format(bundle=bundle, journal=path.name),
+            _("name the bundle that the interrupted run was to become"),
+        )
+    try:
+        return journal, *_declared(journal, path), bundle
+    except BaseException:
+        journal.close(remove=bundle.exists())
+        raise
+
+
+def _declared(journal: Journal, path: Path) -> tuple[Profile, Plan]:
+    transcript = journal.transcript
+    known = transcript.run if transcript is not None else {}
+    if not known:
+        raise UsageFault(
+            _("{file}: the run ended before it began").format(file=path), _("remove the file and run again")
+        )
+    if known["simulated"]:
+        raise UsageFault(_("{file}: a simulated run does not go on").format(file=path), _("run the demo again"))
+    try:
+        profile = Profile.from_toml(known["profile"])
+        return profile, make_plan(profile, known["select"], known["exclude"], Mode(**known["mode"]))
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataFault(_("{file}: the record does not say what was run").format(file=path)) from error

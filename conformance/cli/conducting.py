@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import base64
 import time
+from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 import click
 
 from stationgate.exits import DataFault, ExitCode, UsageFault
 from stationgate.language import _
 
+from ..evidence import Evidence
+from ..history import Ledger, Sample, ledger
 from ..live.journal import JOURNAL_SUFFIX, Journal, journal_of
 from ..live.operator import Operator, make_operator
 from ..live.progress import shown_progress
 from ..live.resuming import remains
 from ..live.run import LiveRun, run_live
 from ..live.settings import outstanding
+from ..live.waiting import instructions, render_instructions
 from ..plan import Mode, Plan, make_plan
 from ..profile import Profile
+from ..transcript import Transcript
 from .ending import Ended, finish
 from .options import Outputs
 
@@ -36,11 +43,46 @@ def operator_of(non_interactive: bool, command: str | None) -> Operator:
     return make_operator(command, interactive=not non_interactive)
 
 
+@dataclass(frozen=True, slots=True)
+class _Entered:
+    """A run in the ledger of this installation, where earlier ones of the same sample are found."""
+
+    ledger: Ledger
+    run_id: str
+
+    @classmethod
+    def enter(cls, profile: Profile, journal: Journal) -> _Entered:
+        """Enter a run before it does anything."""
+        known = journal.transcript.run if journal.transcript is not None else {}
+        entered = cls(ledger(), str(known.get("id") or uuid4().hex))
+        sample = Sample.of(profile.sample, profile.device.get("mn", ""))
+        entered.ledger.begin(entered.run_id, started=time.time(), profile=profile.name, sample=sample)
+        return entered
+
+    def look_back(self, profile: Profile, transcript: Transcript) -> None:
+        """Put on record which runs of the same sample there were before."""
+        mn = Evidence(transcript, profile).mn
+        if mn:
+            self.ledger.learn(self.run_id, mn)
+        told = self.ledger.history(Sample.of(profile.sample, mn), before=self.run_id)
+        transcript.add("history", transcript[-1].t_mono, **told)
+
+    def leave(self, transcript: Transcript, profile: Profile, ended: Ended, *, finished: bool) -> None:
+        """Enter how it ended."""
+        counts = Counter(result.verdict.value for result in ended.results)
+        self.ledger.end(
+            self.run_id, ended=time.time(), state="finished" if finished else "aborted", exit_code=ended.exit_code,
+            digest=transcript.digest, counts=counts, number=profile.test.get("report_number", ""),
+        )  # fmt: skip
+
+
 def conduct(plan: Plan, profile: Profile, operator: Operator, journal: Journal, outputs: Outputs) -> Ended:
     """Run the plan, or what is left of it, and end it as a run ends; the journal goes once the evidence is sealed."""
     try:
+        entered = _Entered.enter(profile, journal)
         with operator:
-            live = _lived(plan, profile, operator, journal)
+            live = _lived(plan, profile, operator, journal, entered.run_id)
+        entered.look_back(profile, live.transcript)
     except BaseException:
         journal.close(remove=not journal.holds_a_run)
         raise
@@ -55,13 +97,14 @@ def conduct(plan: Plan, profile: Profile, operator: Operator, journal: Journal, 
         journal.close()  # what could not be sealed is still there to be gone on with
         raise
     journal.close(remove=True)
+    entered.leave(live.transcript, profile, ended, finished=code is None)
     _name_what_is_left(live, outputs)
     if live.failure:
         raise live.failure
     return ended
 
 
-def _lived(plan: Plan, profile: Profile, operator: Operator, journal: Journal) -> LiveRun:
+def _lived(plan: Plan, profile: Profile, operator: Operator, journal: Journal, run_id: str) -> LiveRun:
     host, port = profile.listen.get("host", "127.0.0.1"), profile.listen.get("port", 0)
     earlier = journal.transcript
     if earlier is not None:
@@ -71,10 +114,16 @@ def _lived(plan: Plan, profile: Profile, operator: Operator, journal: Journal) -
             earlier.add("note", earlier[-1].t_mono, torn=torn)
         if remains(earlier, profile, plan).steps == ("connect",) and not outstanding(earlier):
             return LiveRun(earlier)  # it ended; only its evidence was not sealed
+
+    def told(host: str, port: int) -> None:
+        rows = instructions(profile, host, port)
+        advertised = bool(profile.listen.get("advertised_host"))
+        click.echo(render_instructions(rows, host, advertised=advertised), err=True)
+
     with shown_progress(quiet=False, virtual=False) as progress:
         return run_live(
             plan, profile, operator, host, port, wall_clock=time.time, on_progress=progress, sink=journal.write,
-            earlier=earlier,
+            earlier=earlier, run_id=run_id, on_listening=told,
         )  # fmt: skip
 
 

@@ -7,15 +7,18 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import click
 
+from hj212.times import CHINA
 from stationgate import __version__
 from stationgate.exits import EnvironmentFault, ExitCode, reason
 from stationgate.language import _
 from stationgate.streams import json_line
 
+from ..baseline import Comparison
 from ..judge import judge
 from ..plan import Plan
 from ..profile import Profile
@@ -49,8 +52,11 @@ def finish(
 
     results = judge(transcript, profile, plan)
     report = facts.build(results, transcript, profile, plan, version=__version__, strict=outputs.strict)
+    compared = _compared(outputs, results)
     if code is not None:
         report = replace(report, exit_code=code)
+    elif compared:
+        report = replace(report, exit_code=compared.exit_code(results, strict=outputs.strict))
     stream = sys.stderr if outputs.as_json else sys.stdout
     width = min(shutil.get_terminal_size((100, 24)).columns, 120)
     if outputs.as_json:
@@ -58,9 +64,20 @@ def finish(
             click.echo(json_line(event))
     unwritten = list(_written(_files(plan, profile, transcript, outputs, results, report)))
     click.echo(text.render(report, colour=text.colour_wanted(stream), width=width), nl=False, err=outputs.as_json)
+    for line in compared.lines() if compared else ():
+        click.echo(line, err=outputs.as_json)
     if unwritten:
         raise EnvironmentFault("; ".join(unwritten), _("give another path: the verdicts above stand"))
     return Ended(tuple(results), ExitCode(report.exit_code))
+
+
+def _compared(outputs: Outputs, results: Sequence[CaseResult]) -> Comparison | None:
+    """Hold the results against the known deviations, if there are any."""
+    if not outputs.baseline:
+        return None
+    from ..baseline import read
+
+    return read(outputs.baseline).compare(results, datetime.now(CHINA).date())
 
 
 def _written(files: Sequence[tuple[str, str, Callable[[Path], None]]]) -> Iterator[str]:

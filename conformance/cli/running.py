@@ -19,8 +19,8 @@ from ..live.progress import shown_progress
 from ..plan import Mode, make_plan
 from ..profile import Profile, load
 from ..verdicts import CaseResult, Verdict
-from .ending import finish
 from .conducting import Ended, conduct, operator_of, reopened
+from .ending import finish
 from .options import Outputs, address, evidence_options, planned
 
 __all__ = ["add"]
@@ -185,7 +185,7 @@ def _add_replay(cli: Group) -> None:
 
         recorded = open_bundle(Path(source))
         plan = planned(recorded.profile, (case,), (), Mode(**recorded.transcript.run["mode"]))
-        before = {row["id"]: Verdict(row["verdict"]) for row in recorded.verdicts}
+        before = {row["id"]: Verdict(row["verdict"]) for row in recorded.verdicts["cases"]}
         if case not in before:
             raise UsageFault(
                 _("{file} holds no verdict on {case}").format(file=source, case=case),

@@ -15,8 +15,7 @@ from typing import Any, Final
 
 from hj212.aio import Listener
 from hj212.times import format_qn
-from stationgate.exits import EnvironmentFault, reason
-from stationgate.language import _
+from stationgate.exits import EnvironmentFault, cannot_listen
 
 from .. import literal
 from ..evidence import Heard
@@ -146,10 +145,7 @@ class Bench:
             start = self._loop.create_server if self._exclusive is None else self._exclusive
             self._server = await start(lambda: Link(self), host, port)
         except OSError as error:
-            raise EnvironmentFault(
-                _("cannot listen on {host}:{port}: {why}").format(host=host, port=port, why=reason(error)),
-                _("choose another port, or end the program that uses it"),
-            ) from error
+            raise EnvironmentFault(*cannot_listen(host, port, error)) from error
         self._host, self.port = host, self._server.sockets[0].getsockname()[1]
         self.transcript.add("listen", self.now, host=host, port=self.port)
 

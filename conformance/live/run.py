@@ -41,12 +41,14 @@ class LiveRun:
     failure: Exception | None = None
 
 
-def begin_record(transcript: Transcript, plan: Plan, profile: Profile, now: float, *, simulated: bool = False) -> None:
+def begin_record(
+    transcript: Transcript, plan: Plan, profile: Profile, now: float, *, run_id: str = "", simulated: bool = False
+) -> None:
     """Write what a run is about as the first entry of its record, so that the record stands by itself."""
     host = {"system": platform.system(), "release": platform.release(), "python": platform.python_version()}
     transcript.add(
         "run", now, schema=SCHEMA, suite=__version__, epoch=transcript.epoch, profile=profile.to_toml(),
-        select=plan.select, exclude=plan.exclude, mode=plan.mode.to_json(), host=host, simulated=simulated,
+        select=plan.select, exclude=plan.exclude, mode=plan.mode.to_json(), host=host, simulated=simulated, id=run_id,
     )  # fmt: skip
 
 
@@ -62,6 +64,8 @@ def run_live(
     on_progress: Progress | None = None,
     sink: Callable[[bytes], None] | None = None,
     earlier: Transcript | None = None,
+    run_id: str = "",
+    on_listening: Callable[[str, int], None] | None = None,
 ) -> LiveRun:
     """Listen, go through the plan's steps and return what happened.
 
@@ -71,6 +75,8 @@ def run_live(
         on_progress: Called with what is awaited.
         sink: Is handed each line of the record as it comes to be.
         earlier: The record of the interrupted run that this one goes on with.
+        run_id: Name of the run in the ledger of this installation.
+        on_listening: Called with host and port once devices may connect.
 
     Raises:
         EnvironmentFault: If the address cannot be had at all. What breaks later ends the run and loses nothing.
@@ -94,10 +100,12 @@ def run_live(
             discipline=lambda: asyncio.to_thread(discipline), shift=shift, listener=listen,
         )  # fmt: skip
         if left is None:
-            begin_record(transcript, plan, profile, bench.now)
+            begin_record(transcript, plan, profile, bench.now, run_id=run_id)
         else:
             take_up(bench, left)
         await bench.listen(host, port)
+        if on_listening:
+            on_listening(host, bench.port)
         await bench.run(stimuli_left(plan, operator, left))
 
     try:

@@ -66,8 +66,8 @@ _MAX_FLAG_CHARS = 2
 # What stands directly before the value of a header field: nobody is enrolled under a message's QN.
 _PUBLIC_FIELD = re.compile(rb"(?:##[0-9]*|(?<![0-9A-Za-z]))(?:QN|ST|CN|MN|Flag|PNUM|PNO)\s*=\s*\Z")
 _CRC_END = re.compile(rb"[\r\n#]|\Z")
-# A check value, also one of another length; and the sentences about one.
-_CRC = re.compile(rb"&&([0-9A-Za-z]{1,8})(?=[\r\n#]|\Z)")
+# A check value, also a damaged one: what stands last in a frame and is no value of a field. And the sentences about it.
+_CRC = re.compile(rb"(?<![0-9A-Za-z=])([0-9A-Za-z]{1,8})(?=[\r\n#]|\Z)")
 _CRC_REACH: Final = 16
 _CRC_SENTENCE: Final = "CRC "
 # The same fields inside a sentence, where a blank ends the value.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -237,3 +238,181 @@ def test_backlog_is_what_is_older_than_the_link_where_not_everything_is(
     made.add("bytes", 120.0, data=literal.frame(header), link=1, direction="in")
     evidence = Evidence(made, shipped("nx-door"))
     assert [evidence.is_backlog(h) for h in evidence.states] == old
+
+
+# Records and acts
+
+EPOCH = 1757901600.0  # 2025-09-15 10:00:00, UTC+8
+PARTS = "DataTime={};i32001-Info=1;i32004-Info={};i32005-Info={};i32006-Info={}"
+CODES = {"face": "1", "ic-card": "2", "fingerprint": "3", "password": "4"}
+
+
+class Story:
+    """A transcript written by hand: one link, acts of the operator, records of a device whose clock is right."""
+
+    def __init__(self, *, clock_read: bool = True) -> None:
+        self.transcript = Transcript(epoch=EPOCH, clock="virtual")
+        self.transcript.add("connect", 0.0, link=1)
+        if clock_read:
+            qn = b"20250915100000500"
+            request = literal.request(qn, b"81", b"1011", b"", MN)
+            self.add("bytes", 0.5, data=request, link=1, direction="out", request=qn.decode(), cn="1011")
+            told = b"QN=" + qn + b";ST=81;CN=1011;PW=;MN=" + MN + b";Flag=4;CP=&&SystemTime=20250915100000&&"
+            self.add("bytes", 0.5, data=literal.frame(told), link=1, direction="in")
+        self.step("openings", 1.0)
+
+    def add(self, kind: str, t: float, **more: Any) -> None:
+        self.transcript.add(kind, t, **more)
+
+    def step(self, step: str, t: float) -> None:
+        self.add("step", t, step=step, phase="begin")
+
+    def act(self, begin: float, end: float, method: str, answer: str = "done", attempt: int = 1) -> None:
+        self.add("act", begin, step="openings", phase="begin", act="open", method=method, person="A", attempt=attempt)
+        self.add("act", end, step="openings", phase="end", answer=answer)
+
+    def record(self, t: float, opened: float | None, method: str, person: str = "NX1", *, text: str = "") -> bytes:
+        """Have a record come at ``t`` that names the opening's time, or ``text`` in its place."""
+        when = text if opened is None else format_time(EPOCH + opened)
+        area = PARTS.format(format_time(EPOCH + t), CODES[method], person, when).encode()
+        qn = b"%017d" % (20250915100000000 + round(t * 1000))
+        frame = literal.frame(b"QN=" + qn + b";ST=81;CN=3020;PW=;MN=" + MN + b";Flag=5;CP=&&" + area + b"&&")
+        self.add("bytes", t, data=frame, link=1, direction="in")
+        return frame
+
+    def read(self) -> tuple[list[list[bytes]], list[bytes]]:
+        """Return the records of each opening that counts, and those outside."""
+        evidence = Evidence(self.transcript, shipped("nx-door"))
+        own = [[h.frame.raw for h in opening.records] for opening in evidence.openings]
+        return own, [h.frame.raw for h in evidence.outside_openings]
+
+
+def test_record_belongs_to_the_act_of_its_time_however_late_it_comes() -> None:
+    story = Story()
+    story.act(100.0, 110.0, "face")
+    story.act(130.0, 140.0, "ic-card")
+    second = story.record(141.0, 135.0, "ic-card")
+    first = story.record(160.0, 105.0, "face")
+    assert story.read() == ([[first], [second]], [])
+
+
+@pytest.mark.parametrize("off", [-1.4, 0.0, 5.0, 10.0, 11.4])
+def test_window_is_from_prompt_to_answer_give_or_take_the_clock(off: float) -> None:
+    story = Story()
+    story.act(100.0, 110.0, "face")
+    told = story.record(150.0, 100.0 + off, "face")
+    stranger = story.record(151.0, 120.0, "face", "NX9")
+    assert story.read() == ([[told]], [stranger])
+
+
+@pytest.mark.parametrize("opened", [103.0 - 8 * 3600, 103.0 + 3600, -1e9])
+def test_wrong_opening_time_makes_a_record_nobodys_no_more_than_none(opened: float) -> None:
+    story = Story()
+    story.act(100.0, 110.0, "face")
+    first = story.record(105.0, opened, "face")
+    story.act(130.0, 140.0, "ic-card")
+    second = story.record(137.0, opened + 30, "fingerprint")
+    assert story.read() == ([[first], [second]], [])
+
+
+@pytest.mark.parametrize("text", ["", "2025-09-15 10:01:43", "20251399000000"])
+def test_unreadable_opening_time_leaves_the_data_time_and_the_arrival(text: str) -> None:
+    story = Story()
+    story.act(100.0, 110.0, "face")
+    first = story.record(105.0, None, "face", text=text)
+    story.act(130.0, 140.0, "ic-card")
+    second = story.record(145.0, None, "ic-card", text=text)
+    assert story.read() == ([[first], [second]], [])
+
+
+def test_without_the_devices_clock_arrival_decides() -> None:
+    story = Story(clock_read=False)
+    before = story.record(90.0, 95.0, "face")
+    story.act(100.0, 110.0, "face")
+    first = story.record(115.0, 1.0, "face")
+    assert story.read() == ([[first]], [before])
+
+
+@pytest.mark.parametrize("answer", ["erred", "paused"])
+@pytest.mark.parametrize("clock_read", [True, False])
+def test_what_falls_into_an_attempt_that_does_not_count_belongs_to_nothing(answer: str, clock_read: bool) -> None:
+    story = Story(clock_read=clock_read)
+    story.act(100.0, 110.0, "face", answer)
+    wrong = story.record(105.0, 104.0, "face", "NX9")
+    story.act(120.0, 130.0, "face", attempt=2)
+    right = story.record(125.0, 124.0, "face")
+    assert story.read() == ([[right]], [wrong])
+
+
+def test_of_several_openings_in_one_window_the_acts_method_tells() -> None:
+    story = Story()
+    story.act(100.0, 110.0, "fingerprint")
+    stranger = story.record(102.0, 101.0, "ic-card", "NX9")
+    own = story.record(107.0, 106.0, "fingerprint")
+    assert story.read() == ([[own]], [stranger])
+
+
+def test_same_method_twice_in_one_window_is_told_apart_by_the_person() -> None:
+    story = Story()
+    story.act(100.0, 110.0, "face")
+    stranger = story.record(102.0, 101.0, "face", "NX9")
+    own = story.record(107.0, 106.0, "face")
+    story.act(130.0, 140.0, "ic-card")
+    other = story.record(135.0, 134.0, "ic-card")
+    assert story.read() == ([[own], [other]], [stranger])
+
+
+def test_one_opening_told_twice_is_a_duplicate_of_its_act() -> None:
+    story = Story()
+    story.act(100.0, 110.0, "face")
+    records = [story.record(104.0, 103.0, "face"), story.record(106.0, 103.0, "face")]
+    assert story.read() == ([records], [])
+
+
+def test_opening_between_two_acts_is_nobodys() -> None:
+    story = Story()
+    story.act(100.0, 110.0, "face")
+    story.act(130.0, 140.0, "ic-card")
+    stranger = story.record(121.0, 120.0, "password", "NX9")
+    assert story.read() == ([[], []], [stranger])
+
+
+def test_step_that_was_taken_again_counts_as_the_last_time() -> None:
+    story = Story()
+    story.act(100.0, 110.0, "face")
+    first = story.record(105.0, 104.0, "face")
+    story.step("openings", 500.0)
+    story.act(600.0, 610.0, "face")
+    second = story.record(605.0, 604.0, "face")
+    assert story.read() == ([[second]], [first])
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.floats(0, 300), st.floats(-50, 350), st.sampled_from(sorted(CODES)), st.sampled_from(["NX1", "NX9"])
+        ),
+        max_size=8,
+    ),
+    st.lists(st.sampled_from(["done", "erred", "paused", "cannot"]), min_size=1, max_size=4),
+    st.booleans(),
+)
+def test_every_record_is_somewhere_and_only_once(
+    records: list[tuple[float, float, str, str]], answers: list[str], clock_read: bool
+) -> None:
+    story = Story(clock_read=clock_read)
+    events: list[tuple[float, Any]] = [(t, (t, opened, method, who)) for t, opened, method, who in records]
+    methods = sorted(CODES)
+    for number, answer in enumerate(answers):
+        events.append((60.0 * number + 20.0, (methods[number], answer)))
+    came = []
+    for t, event in sorted(events, key=lambda event: event[0]):
+        if len(event) == 2:
+            story.act(t, t + 15.0, *event)
+        else:
+            came.append(story.record(*event))
+    own, outside = story.read()
+    kept = [frame for group in own for frame in group]
+    assert len(own) == answers.count("done")
+    assert not set(kept) & set(outside)
+    assert set(kept) | set(outside) == set(came)

@@ -11,11 +11,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from string import Formatter
+from typing import Any
 
 import pytest
 
@@ -35,15 +36,15 @@ from conformance.live.operator import (
     OperatorFailedError,
     make_operator,
 )
+from conformance.live.operator import rig as rig_module
 from conformance.live.operator.lines import MAX_LINE_BYTES
 from conformance.live.operator.rig import MAX_SHOWN_CHARS, MAX_SHOWN_LINES
 from conformance.live.run import run_live
 from conformance.plan import make_plan
-from conformance.profile import METHODS, Limits, Profile, load
+from conformance.profile import METHODS, Profile, load
 from conformance.transcript import Transcript
-from conformance.verdicts import Verdict
+from conformance.verdicts import Verdict, say
 from simulator.station import Station
-from simulator.world import Method
 from stationgate import language
 from stationgate.exits import UsageFault
 
@@ -176,8 +177,6 @@ class FailingRig(SimulatedOperator):
     patient = False
 
     async def perform(self, act: Act) -> str:
-        from conformance.verdicts import say
-
         if self.failure or act.act == "lift":
             self.failure = say("it ended with exit code {code}", code=7)
             raise OperatorFailedError(self.failure)
@@ -228,13 +227,13 @@ def test_pause_fails_nothing_and_the_act_is_asked_for_anew() -> None:
 
 
 def test_operator_who_does_not_come_back_leaves_what_needs_one_pending() -> None:
-    transcript, profile, plan = visit(Site(operator=Gone))
+    transcript, profile, _plan = visit(Site(operator=Gone))
     evidence = Evidence(transcript, profile)
     openings = evidence.steps["openings"]
     assert (openings.result, openings.detail) == ("pending", {"reason": "operator away"})
     assert openings.end is not None
     waited = profile.limits.operator_s + profile.limits.pause_s
-    assert openings.end == pytest.approx([a for a in evidence.attempts if a.answer == "paused"][0].begin + waited)
+    assert openings.end == pytest.approx(next(a for a in evidence.attempts if a.answer == "paused").begin + waited)
     for step in ("exit-button", "dismantle", "defect", "outage", "reboot"):
         record = evidence.steps[step]
         assert (record.result, record.end) == ("pending", record.begin), step
@@ -292,9 +291,6 @@ def test_wrong_method_that_nobody_noticed_is_still_a_finding() -> None:
 # The console
 
 
-Talk = Callable[[ConsoleOperator, Callable[[str], None], Callable[[str], Awaitable[None]]], Awaitable[None]]
-
-
 @contextmanager
 def pipe() -> Iterator[tuple[int, int]]:
     reading, writing = os.pipe()
@@ -308,32 +304,37 @@ def pipe() -> Iterator[tuple[int, int]]:
         os.close(reading)
 
 
-def talk(capsys: pytest.CaptureFixture[str], conversation: Talk) -> str:
-    """Hold a conversation over a pipe; return everything that was shown."""
-    shown: list[str] = []
+class Desk:
+    """A console operator with the person who types."""
 
-    async def until(text: str) -> None:
-        """Wait until something is shown, once."""
+    def __init__(self, reading: int, writing: int, read_shown: Callable[[], str]) -> None:
+        self.operator = ConsoleOperator(reading)
+        self.shown = ""
+        self._writing = writing
+        self._read_shown = read_shown
+        self._seen = 0
+
+    def type(self, text: str) -> None:
+        os.write(self._writing, text.encode())
+
+    async def until(self, text: str) -> None:
+        """Wait until something more is shown."""
         async with asyncio.timeout(10.0):
-            while text not in (last := "".join(shown)[seen[0] :]):
+            while text not in self.shown[self._seen :]:
                 await asyncio.sleep(0.005)
-                shown.append(capsys.readouterr().err)
-        seen[0] += last.index(text) + len(text)
+                self.shown += self._read_shown()
+        self._seen = self.shown.index(text, self._seen) + len(text)
 
-    seen = [0]
+    def ask(self, act: Act) -> asyncio.Task[str]:
+        return asyncio.create_task(self.operator.perform(act))
+
+
+def talk(capsys: pytest.CaptureFixture[str], conversation: Callable[[Desk], Coroutine[Any, Any, None]]) -> str:
+    """Hold a conversation over a pipe; return everything that was shown."""
     with pipe() as (reading, writing):
-        operator = ConsoleOperator(reading)
-
-        async def main() -> None:
-            await conversation(operator, lambda text: void(os.write(writing, text.encode())), until)
-
-        asyncio.run(main())
-    shown.append(capsys.readouterr().err)
-    return "".join(shown)
-
-
-def void(_written: int) -> None:
-    return None
+        desk = Desk(reading, writing, lambda: capsys.readouterr().err)
+        asyncio.run(conversation(desk))
+    return desk.shown + capsys.readouterr().err
 
 
 KEYS = {
@@ -344,10 +345,10 @@ KEYS = {
 
 @pytest.mark.parametrize("lang", language.LANGUAGES)
 def test_console_shows_act_expectation_and_keys(lang: language.Language, capsys: pytest.CaptureFixture[str]) -> None:
-    async def conversation(operator: ConsoleOperator, say: object, until: object) -> None:
-        asking = asyncio.ensure_future(operator.perform(FACE))
-        await until(KEYS[lang])  # type: ignore[operator]
-        say("\n")  # type: ignore[operator]
+    async def conversation(desk: Desk) -> None:
+        asking = desk.ask(FACE)
+        await desk.until(KEYS[lang])
+        desk.type("\n")
         assert await asking == "done"
 
     with language.speaking(lang):
@@ -368,10 +369,10 @@ def test_console_shows_act_expectation_and_keys(lang: language.Language, capsys:
     ],
 )
 def test_console_takes_a_key_for_an_answer(typed: str, answer: str, capsys: pytest.CaptureFixture[str]) -> None:
-    async def conversation(operator: ConsoleOperator, say: object, until: object) -> None:
-        asking = asyncio.ensure_future(operator.perform(FACE))
-        await until(KEYS["en"])  # type: ignore[operator]
-        say(typed)  # type: ignore[operator]
+    async def conversation(desk: Desk) -> None:
+        asking = desk.ask(FACE)
+        await desk.until(KEYS["en"])
+        desk.type(typed)
         assert await asking == answer
 
     talk(capsys, conversation)
@@ -380,82 +381,85 @@ def test_console_takes_a_key_for_an_answer(typed: str, answer: str, capsys: pyte
 def test_console_drops_what_was_typed_while_nothing_was_asked(capsys: pytest.CaptureFixture[str]) -> None:
     remark = "ignored: nothing is being asked at the moment"
 
-    async def conversation(operator: ConsoleOperator, say: object, until: object) -> None:
-        say("\n\ns\n")  # type: ignore[operator]
-        await until(remark)  # type: ignore[operator]
-        for answer in ("n", "r"):
-            asking = asyncio.ensure_future(operator.perform(FACE))
-            await until(KEYS["en"])  # type: ignore[operator]
+    async def conversation(desk: Desk) -> None:
+        desk.type("\n\ns\n")
+        await desk.until(remark)
+        for key, answer in (("n", "not-fitted"), ("r", "erred")):
+            asking = desk.ask(FACE)
+            await desk.until(KEYS["en"])
             assert not asking.done()
-            say(answer + "\n\n")  # type: ignore[operator]
-            assert await asking == {"n": "not-fitted", "r": "erred"}[answer]
-            await until(remark)  # type: ignore[operator]
+            desk.type(key + "\n\n")
+            assert await asking == answer
+            await desk.until(remark)
 
     assert talk(capsys, conversation).count(remark) == 3
 
 
 def test_console_has_one_thread_however_often_it_asks(capsys: pytest.CaptureFixture[str]) -> None:
-    async def conversation(operator: ConsoleOperator, say: object, until: object) -> None:
+    async def conversation(desk: Desk) -> None:
         for _ in range(5):
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.01):
-                    await operator.perform(FACE)
+                    await desk.operator.perform(FACE)
         assert len([t for t in threading.enumerate() if t.name == "operator"]) == 1
-        asking = asyncio.ensure_future(operator.perform(FACE))
+        asking = desk.ask(FACE)
         await asyncio.sleep(0)
-        say("\n")  # type: ignore[operator]
+        desk.type("\n")
         assert await asking == "done", "no abandoned question takes the answer away"
 
     talk(capsys, conversation)
 
 
 def test_console_asks_again_for_a_key_that_the_act_has_not(capsys: pytest.CaptureFixture[str]) -> None:
-    async def conversation(operator: ConsoleOperator, say: object, until: object) -> None:
-        asking = asyncio.ensure_future(operator.perform(Act("close", attempt=2)))
-        await until("once more (attempt 2): open the door again first.")  # type: ignore[operator]
-        say("n\n")  # type: ignore[operator]
-        await until("not one of the keys: [Enter] done   [r] I erred, repeat   [s] cannot now\n")  # type: ignore[operator]
-        say("\n")  # type: ignore[operator]
+    async def conversation(desk: Desk) -> None:
+        asking = desk.ask(Act("close", attempt=2))
+        await desk.until("once more (attempt 2): open the door again first.")
+        desk.type("n\n")
+        await desk.until("not one of the keys: [Enter] done   [r] I erred, repeat   [s] cannot now\n")
+        desk.type("\n")
         assert await asking == "done"
 
     talk(capsys, conversation)
 
 
 def test_end_of_input_leaves_everything_pending() -> None:
-    reading, writing = os.pipe()
-    operator = ConsoleOperator(reading)
+    with pipe() as (reading, writing):
+        operator = ConsoleOperator(reading)
 
-    async def main() -> list[str]:
-        first = asyncio.ensure_future(operator.perform(FACE))
-        await asyncio.sleep(0.02)
-        os.close(writing)
-        return [await first, await operator.perform(FACE)]
+        async def main() -> list[str]:
+            first = asyncio.create_task(operator.perform(FACE))
+            await asyncio.sleep(0.02)
+            os.close(writing)
+            return [await first, await operator.perform(FACE)]
 
-    try:
         assert asyncio.run(asyncio.wait_for(main(), 10.0)) == ["pending", "pending"]
-    finally:
-        os.close(reading)
 
 
 @pytest.mark.parametrize("lang", language.LANGUAGES)
 def test_console_that_knows_only_gbk(lang: language.Language, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = io.BytesIO()
     monkeypatch.setattr(sys, "stderr", io.TextIOWrapper(raw, encoding="cp936", errors="strict", write_through=True))
+    shown = ""
+
+    def read_shown() -> str:
+        nonlocal shown
+        before, shown = shown, raw.getvalue().decode("cp936").replace("\r\n", "\n")
+        return shown[len(before) :]
+
+    async def main() -> None:
+        for text in acts().values():
+            asking = desk.ask(Act(*text.id.split("/"), person="A", attempt=2))
+            keys = "   ".join(answers()[id].shown for id in text.answers)
+            await desk.until(language.pick(text.expect_zh, text.expect_en))
+            await desk.until(keys)
+            desk.type("?\n")
+            await desk.until(keys)
+            desk.type("\n")
+            assert await asking == "done"
+
     with pipe() as (reading, writing), language.speaking(lang):
-        operator = ConsoleOperator(reading)
-
-        async def main() -> None:
-            for id in acts():
-                act, _, method = id.partition("/")
-                asking = asyncio.ensure_future(operator.perform(Act(act, method, "A", attempt=2)))
-                await asyncio.sleep(0.01)
-                os.write(writing, b"?\n\n" if act == "open" else b"\n")
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(asking, 0.3)
-
+        desk = Desk(reading, writing, read_shown)
         asyncio.run(main())
-    shown = raw.getvalue().decode("cp936")
-    assert str(act_text("lift").zh if lang == "zh" else act_text("lift").en) in shown
 
 
 CTRL_C = """
@@ -611,7 +615,10 @@ def test_rig_is_told_everything_and_answers(tmp_path: Path) -> None:
         ("time.sleep(60)", "no answer within 0.5 s"),
     ],
 )
-def test_rig_that_does_wrong_is_named_and_asked_no_more(body: str, why: str, tmp_path: Path) -> None:
+def test_rig_that_does_wrong_is_named_and_asked_no_more(
+    body: str, why: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rig_module, "END_S", 0.2)
     began = time.monotonic()
     deadline = 0.5 if "within" in why else 20.0
     first, second = ask(rig_of(tmp_path, body), replace(CLOSE, deadline_s=deadline), CLOSE)
@@ -657,7 +664,8 @@ def test_messages_of_a_rig_are_passed_on_line_by_line_and_bounded(
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
-def test_rig_that_will_not_end_is_killed_with_what_it_started(tmp_path: Path) -> None:
+def test_rig_that_will_not_end_is_killed_with_what_it_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rig_module, "END_S", 0.2)
     pids = tmp_path / "pids"
     body = (
         "import signal, subprocess\n"

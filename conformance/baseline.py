@@ -13,7 +13,7 @@ a listed case that passes, and an entry whose day is over, fail the run::
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 from difflib import get_close_matches
@@ -171,6 +171,12 @@ class Comparison:
         """Return what the event of a case says of it, under ``known_deviation``: the entry, or ``None``."""
         entry = self.entry(case)
         return {"known_deviation": entry.to_json() if entry else None}
+
+    def told_in(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Return what an event of JSON lines says of it besides: a case its entry, the last one everything."""
+        if event["event"] == "case":
+            return self.case_fields(event["id"])
+        return self.fields() if event["event"] == "run-end" else {}
 
     def suite_properties(self) -> Iterator[tuple[str, str]]:
         """Yield the properties of the whole run in JUnit: names and values."""

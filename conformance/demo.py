@@ -35,6 +35,8 @@ PEOPLE: Final = {"A": "NX000012", "B": "NX000034", "": ""}
 #: How long the simulated operator takes from the prompt to the act, and from the act to saying so.
 WALK_S: Final = 2.0
 RETURN_S: Final = 4.0
+#: What an act leaves changed in the world of the door, until it is undone.
+_LEAVES: Final = {"open": "door", "lift": "dismantled", "unplug": "fault"}
 #: Virtual time costs nothing, so a whole day of reports is observed.
 OBSERVE_S: Final = 87_000.0
 
@@ -47,6 +49,21 @@ class SimulatedOperator(Operator):
 
     async def perform(self, act: Act) -> str:
         door = self._station.door
+        await asyncio.sleep(WALK_S)
+        if act.undo and act.act in _LEAVES and getattr(door.world, _LEAVES[act.act]):
+            self._do({"open": "close", "lift": "put-back", "unplug": "plug-in"}[act.act])
+            await asyncio.sleep(WALK_S)
+        if act.act == "power-cycle":
+            await self._station.power_cycle()
+        elif act.act == "open":
+            self._station.act(lambda now: door.open(Method(act.method), PEOPLE[act.person], now))
+        else:
+            self._do(act.act)
+        await asyncio.sleep(RETURN_S)
+        return "done"
+
+    def _do(self, act: str) -> None:
+        door = self._station.door
         acts = {
             "close": door.close,
             "lift": lambda now: door.dismantle(True, now),
@@ -54,15 +71,7 @@ class SimulatedOperator(Operator):
             "unplug": lambda now: door.break_down(True, now),
             "plug-in": lambda now: door.break_down(False, now),
         }
-        await asyncio.sleep(WALK_S)
-        if act.act == "power-cycle":
-            await self._station.power_cycle()
-        elif act.act == "open":
-            self._station.act(lambda now: door.open(Method(act.method), PEOPLE[act.person], now))
-        else:
-            self._station.act(acts[act.act])
-        await asyncio.sleep(RETURN_S)
-        return "done"
+        self._station.act(acts[act])
 
 
 def check_faults(names: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ import os
 import socket
 import sys
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -354,6 +354,7 @@ class Platform:
         on_event: Called with the peer as ``address:port`` and what happened there.
         rules: The edition in which to answer.
         limits: What to grant the peers.
+        listener: What listens, called as :func:`listen`; a loop with a network of its own gives its ``create_server``.
 
     Use it as an asynchronous context manager, or call :meth:`start` and :meth:`stop`.
     """
@@ -364,11 +365,13 @@ class Platform:
         *,
         rules: Rules = HJ_212_2017,
         limits: PlatformLimits | None = None,
+        listener: Callable[..., Awaitable[Listener | asyncio.Server]] = listen,
     ) -> None:
         self.limits = limits or PlatformLimits()
+        self._listener = listener
         self._on_event = on_event
         self._rules = rules
-        self._server: Listener | None = None
+        self._server: Listener | asyncio.Server | None = None
         self._sessions: set[_Session] = set()
         self._by_address: Counter[str] = Counter()
         self._empty = asyncio.Event()
@@ -383,7 +386,7 @@ class Platform:
     def port(self) -> int:
         """The port listened on; the one the system chose where 0 was asked for."""
         assert self._server is not None
-        return self._server.port
+        return int(self._server.sockets[0].getsockname()[1])
 
     async def start(self, host: str, port: int) -> None:
         """Begin to listen, on a port that no other program shares.
@@ -391,7 +394,7 @@ class Platform:
         Raises:
             OSError: If the address cannot be bound.
         """
-        self._server = await listen(self._accept, host, port)
+        self._server = await self._listener(self._accept, host, port)
 
     async def stop(self, grace_s: float = 1.0) -> None:
         """Stop listening, let what is written go out for ``grace_s`` at most, close every link."""

@@ -20,6 +20,7 @@ import click
 
 from accessctl.cli import build_command as accessctl_command
 from conformance import plan
+from conformance.acts import ActText, acts, answers
 from conformance.case import CASES, Case
 from conformance.catalogue import CaseText, case_text, requirements
 from conformance.cli import build as conformance_command
@@ -357,6 +358,53 @@ def deviations() -> Lines:
         )
 
 
+# The operator
+
+
+def operator() -> Lines:
+    yield pick("# 检测人员的操作", "# What the operator is asked")
+    yield ""
+    yield pick(
+        "需要有人在门边的步骤，提示、应有的现象和可选的回答都在这里；怎样进行见[在门边检测](../howto/at-the-door.md)。"
+        "同样的 `act`、`method` 也是 `--operator` 收到的内容，见[操作装置](../howto/operator-rig.md)。",
+        "Prompts, what should be seen, and the answers of every act at the door; how it goes is told in "
+        "[at the door](../howto/at-the-door.md). The same `act` and `method` are what `--operator` is given "
+        "([an operator rig](../howto/operator-rig.md)).",
+    )
+    yield ""
+    yield pick("## 回答", "## Answers")
+    yield ""
+    yield from table(
+        (pick("按键", "key"), pick("含义", "meaning"), pick("JSON 里的 `answer`", "`answer` in JSON")),
+        ((code(pick(a.label_zh, a.label_en)), prose(pick(a.zh, a.en)), code(a.id)) for a in answers().values()),
+    )
+    yield pick("## 操作", "## Acts")
+    yield ""
+    yield pick(
+        "提示里的人员以 A 为例。“重做之前”只在第二次及以后提示。",
+        "The person in a prompt is A here. What to put back is shown from the second attempt on.",
+    )
+    yield ""
+    for act in acts().values():
+        yield from one_act(act)
+
+
+def one_act(act: ActText) -> Lines:
+    name, _slash, method = act.id.partition("/")
+    yield f"### {act.id}"
+    yield ""
+    fields = {"act": name} | ({"method": method} if method else {})
+    rows = (
+        (pick("提示", "prompt"), prose(pick(act.zh, act.en).format(person="A"))),
+        (pick("期望", "expected"), prose(pick(act.expect_zh, act.expect_en))),
+        (pick("重做之前", "before it is repeated"), prose(pick(act.undo_zh, act.undo_en))),
+        (pick("改变的状态", "state it changes"), code(f"{act.code}={act.value}") if act.code else ""),
+        (pick("可以回答", "answers"), codes(act.answers)),
+        (pick("JSON 行", "JSON line"), codes(f'"{key}": "{value}"' for key, value in fields.items())),
+    )
+    yield from table((pick("项目", "item"), pick("内容", "value")), (r for r in rows if r[1]))
+
+
 # Glossary
 
 
@@ -388,6 +436,7 @@ PAGES: Final[dict[str, Callable[[], Lines]]] = {
     "faults.md": faults,
     "glossary.md": glossary,
     "limits.md": limits,
+    "operator.md": operator,
 }
 
 

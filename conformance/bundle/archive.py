@@ -117,6 +117,8 @@ def unpack(data: bytes) -> dict[str, bytes]:
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
             members = _read(archive, len(data))
+    except ArchiveError:
+        raise
     except _UNREADABLE as error:
         raise ArchiveError(say("the file is no zip archive that can be read: it was cut short or changed")) from error
     rebuilt = pack(members)
@@ -143,10 +145,12 @@ def _read(archive: zipfile.ZipFile, size: int) -> dict[str, bytes]:
     infos = archive.infolist()
     names = [info.filename for info in infos]
     for info in infos:
-        if not is_name(info.filename) or names.count(info.filename) > 1:
+        if not is_name(info.filename):
             raise ArchiveError(say("the archive has a member that no bundle has: {name}", name=_shown(info.filename)))
         if info.compress_type != zipfile.ZIP_STORED or info.flag_bits & 0x1:
             raise ArchiveError(say("{name} is compressed or encrypted: no bundle is", name=info.filename))
+    if names != sorted(set(names), key=_place):
+        raise ArchiveError(say("the members are not in the order of a bundle, or one stands there twice"))
     # Members that overlap, or claim to be more than there is.
     if sum(info.file_size for info in infos) > size:
         raise ArchiveError(say("the members are larger than the archive"))

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -151,8 +151,3 @@ class _Shown:
         for name in self._names:
             text = text.replace(name, MASK)
         return self._redactor.text(text)
-
-
-def links(lines: Iterable[dict[str, Any]]) -> list[str]:
-    """Return what ties each line to its entry."""
-    return [line["original"] for line in lines]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -216,8 +216,3 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def names(contents: Iterable[str]) -> list[str]:
-    """Return the names of what the user added, without their folder."""
-    return sorted(name.removeprefix(archive.ATTACHMENTS) for name in contents if name.startswith(archive.ATTACHMENTS))

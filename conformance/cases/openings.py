@@ -91,7 +91,7 @@ def method_matches_the_act(e: Evidence) -> Outcome:
 )
 def parts_come_together(e: Evidence) -> Outcome:
     limit = e.limits.together_s
-    findings = Findings()
+    findings = Findings(e)
     for opening in _identified(e):
         if not opening.records:
             continue
@@ -104,9 +104,11 @@ def parts_come_together(e: Evidence) -> Outcome:
         missing = [code for code in OPENING_PARTS if code not in first]
         spread = max(first.values()) - min(first.values())
         if missing:
-            findings.fail(say("{codes} missing", codes=", ".join(missing)), _refs(opening))
+            span = (opening.act.begin, opening.act.end + e.limits.event_s)
+            findings.fail(say("{codes} missing", codes=", ".join(missing)), _refs(opening), span=span)
         elif spread > limit:
-            findings.fail(say("{spread} s apart", spread=f"{spread:.1f}"), _refs(opening))
+            span = (min(first.values()), max(first.values()))
+            findings.fail(say("{spread} s apart", spread=f"{spread:.1f}"), _refs(opening), span=span)
     return findings.outcome(
         say("i32004, i32005 and i32006 of one opening together or within {limit} s", limit=limit),
         say("{count} openings", count=findings.looked_at),
@@ -212,8 +214,10 @@ def _no_exit_button(profile: Profile) -> Said | None:
     applies=_no_exit_button,
 )
 def nobody_is_invented(e: Evidence) -> Outcome:
-    findings = Findings()
+    findings = Findings(e)
     for opening in (o for o in e.openings if o.act.method == "exit-button"):
+        if not opening.records and findings.unsure(opening.act.begin, opening.act.end + e.limits.settle_s):
+            continue  # that nothing came is only worth something where somebody listened
         findings.looked()
         if opening.records:
             told = ", ".join(opening.values("i32004")) or "-"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Iterator
-from itertools import takewhile
+from itertools import dropwhile, takewhile
 
 from ..case import Findings, case
 from ..evidence import ACT_STATES, STATES, ActRecord, Evidence, Heard
@@ -30,10 +30,10 @@ def _shown(e: Evidence, act: ActRecord, within_s: float) -> Heard | None:
     earlier = [a for a in e.acts if a.seq < act.seq and a.act == "open"][-1:] if act.act == "close" else []
     opened = _shown(e, earlier[0], within_s) if earlier else None
     begin = opened.seq if opened else act.seq
-    for heard in e.door_data:
-        if begin < heard.seq < following and heard.t <= act.end + within_s and heard.codes.get(code) == value:
-            return heard
-    return None
+    told = [h for h in e.door_data if begin < h.seq < following and h.t <= act.end + within_s and code in h.codes]
+    if act.attempt > 1:  # it was put back before it was done once more: what was told before that is of no account
+        told = list(dropwhile(lambda heard: heard.codes[code] == value, told)) or told
+    return next((heard for heard in told if heard.codes[code] == value), None)
 
 
 @case(

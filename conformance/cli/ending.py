@@ -61,11 +61,11 @@ def finish(
     width = min(shutil.get_terminal_size((100, 24)).columns, 120)
     if outputs.as_json:
         for event in jsonlines.events(report):
-            click.echo(json_line(event))
-    unwritten = list(_written(_files(plan, profile, transcript, outputs, results, report)))
-    click.echo(text.render(report, colour=text.colour_wanted(stream), width=width), nl=False, err=outputs.as_json)
-    for line in compared.lines() if compared else ():
-        click.echo(line, err=outputs.as_json)
+            click.echo(json_line(event | (compared.told_in(event) if compared else {})))
+    unwritten = list(_written(_files(plan, profile, transcript, outputs, results, report, compared)))
+    notes = tuple(compared.lines()) if compared else ()
+    shown = text.render(report, colour=text.colour_wanted(stream), width=width, notes=notes)
+    click.echo(shown, nl=False, err=outputs.as_json)
     if unwritten:
         raise EnvironmentFault("; ".join(unwritten), _("give another path: the verdicts above stand"))
     return Ended(tuple(results), ExitCode(report.exit_code))
@@ -98,6 +98,7 @@ def _files(
     outputs: Outputs,
     results: Sequence[CaseResult],
     report: Report,
+    compared: Comparison | None,
 ) -> list[tuple[str, str, Callable[[Path], None]]]:
     from ..report import html, junit
 
@@ -116,7 +117,7 @@ def _files(
     wanted = [
         (_("evidence: {path}"), outputs.bundle, seal_to),
         (_("report: {path}"), outputs.html, text_file(html.render)),
-        (_("report: {path}"), outputs.junit, text_file(junit.render)),
+        (_("report: {path}"), outputs.junit, text_file(lambda shown: junit.render(shown, compared))),
     ]
     return [(line, path, write) for line, path, write in wanted if path]
 

@@ -12,7 +12,7 @@ from stationgate.layout import display_width, pad, wrap
 from stationgate.options import Group, json_option
 from stationgate.streams import json_line
 
-from .options import address
+from .options import address, writable
 
 __all__ = ["add"]
 
@@ -48,7 +48,9 @@ def _add_init(cli: Group) -> None:
         from ..live.wizard import run_wizard
 
         host, port = address(listen)
-        run_wizard(kind, output or Path(f"{kind}.toml"), host, port, wait_s=wait_s)
+        output = output or Path(f"{kind}.toml")
+        writable(str(output))
+        run_wizard(kind, output, host, port, wait_s=wait_s)
 
 
 def _add_doctor(cli: Group) -> None:

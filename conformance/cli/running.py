@@ -146,13 +146,13 @@ def _add_resume(cli: Group) -> None:
             ("conformance resume door.zip --html report.html", _("with a report")),
         ],
     )
-    @click.argument("bundle", type=click.Path(dir_okay=False))
+    @click.argument("source", metavar="BUNDLE", type=click.Path(dir_okay=False))
     @click.option("--listen", help=_("HOST:PORT to listen on, instead of the profile's."))
     @click.option("--non-interactive", is_flag=True, help=_("Nobody acts: steps of the operator stay pending."))
     @click.option("--operator", metavar="CMD", help=_("A program that acts, by JSON lines."))
     @evidence_options
-    def resume(bundle: str, listen: str | None, non_interactive: bool, operator: str | None, outputs: Outputs) -> int:
-        journal, profile, plan, path = reopened(Path(bundle))
+    def resume(source: str, listen: str | None, non_interactive: bool, operator: str | None, outputs: Outputs) -> int:
+        journal, profile, plan, path = reopened(Path(source))
         outputs = replace(outputs, bundle=outputs.bundle or str(path))
         try:
             outputs.check()

@@ -177,7 +177,7 @@ class Evidence:
 
     @cached_property
     def _clocks(self) -> Clocks:
-        slack = max(MIN_SLACK_S, self.clock_uncertainty)
+        slack = MIN_SLACK_S + self.clock_uncertainty
         return Clocks(self._told, self.wall, slack, self.limits.event_s, self._step_end)
 
     def _told(self, heard: Heard) -> float | None:

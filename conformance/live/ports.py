@@ -26,10 +26,9 @@ def trouble(host: str, port: int) -> tuple[str, str] | None:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_STREAM) as probe:
-            if sys.platform == "win32":
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_EXCLUSIVEADDRUSE, 1)
-            else:  # as asyncio does: connections of a run that just ended are no obstacle
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            # On Windows alone, for the port itself; elsewhere connections of a run that just ended are no obstacle.
+            option = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
+            probe.setsockopt(socket.SOL_SOCKET, option, 1)
             probe.bind((host, port))
             probe.listen(1)
     except (OSError, OverflowError) as error:
@@ -39,9 +38,8 @@ def trouble(host: str, port: int) -> tuple[str, str] | None:
 
 def holder(port: int) -> str:
     """Return which program listens on a port, ``name (process number)``; empty where that cannot be told."""
-    if sys.platform == "linux":
-        return _linux(port)
-    return _windows(port) if sys.platform == "win32" else _lsof(port)
+    ask = {"linux": _linux, "win32": _windows}.get(sys.platform, _lsof)
+    return ask(port)
 
 
 def _linux(port: int) -> str:

@@ -30,7 +30,17 @@ from .network import Card, addresses_for, is_loopback
 if TYPE_CHECKING:
     from .bench import Bench
 
-__all__ = ["Diagnosis", "Sign", "Wait", "await_device", "diagnose", "instructions", "render_instructions"]
+__all__ = [
+    "MAX_FOLLOWED",
+    "Diagnosis",
+    "Sign",
+    "Wait",
+    "await_device",
+    "diagnose",
+    "instructions",
+    "render_instructions",
+    "shown_field",
+]
 
 #: How long nobody connecting is no news.
 NAME_S: Final = 10.0
@@ -42,6 +52,8 @@ RECENT_S: Final = 30.0
 #: How often the transcript is looked at, and how long a sentence stands before another takes its place.
 LOOK_S: Final = 0.5
 TELL_S: Final = 3.0
+#: Where a profile limits the whole wait to less than this, all of these are shorter in the same proportion.
+USUAL_WAIT_S: Final = 200.0
 #: Connections that are followed at once; the oldest give way.
 MAX_FOLLOWED: Final = 64
 #: Characters of a device's field that are shown.
@@ -110,11 +122,15 @@ class Wait:
         profile: What is declared of it.
         since: Where waiting began, seconds on the transcript's clock.
         mn: The MN that is taken for the device's. Default: the profile's, else the first that is heard.
+
+    Attributes:
+        speakers: The latest frame of each MN that was heard, up to :data:`MAX_FOLLOWED` of them.
     """
 
     profile: Profile
     since: float
     mn: str = ""
+    speakers: dict[str, Heard] = field(default_factory=dict)
     _host: str = ""
     _port: int = 0
     _links: dict[int, _Connection] = field(default_factory=dict)
@@ -192,28 +208,31 @@ class Wait:
         """Say what one frame shows."""
         message = heard.message
         damage = _damage(heard)
+        declared = self.profile.device.get("pw", "")
         if not heard.understood or heard.truncated:
             if heard.is_heartbeat:
                 return _heartbeat(peer)
             what = damage or say("a field is missing that says who speaks: QN, CN or MN")
-            return _refused(Sign.REFUSED, _field(message.mn) or peer, what)
+            return _refused(Sign.REFUSED, shown_field(message.mn) or peer, what)
         self.mn = self.mn or message.mn
+        if message.mn in self.speakers or len(self.speakers) < MAX_FOLLOWED:
+            self.speakers[message.mn] = heard
+        right = message.mn == self.mn and (not declared or message.pw == declared)
+        if damage and not heard.frame.usable and not right:  # what it says cannot be relied on
+            return _refused(Sign.REFUSED, shown_field(message.mn), damage)
         if message.mn != self.mn:
-            if damage and not heard.frame.usable:
-                return _refused(Sign.REFUSED, _field(message.mn), damage)
             return _other_mn(message.mn, self.mn)
-        declared = self.profile.device.get("pw", "")
-        if declared and message.pw != declared:
+        if not right:
             return Diagnosis(
                 Sign.WRONG_PW,
-                say("MN={mn} reports with another PW than the profile's", mn=_field(message.mn)),
+                say("MN={mn} reports with another PW than the profile's", mn=shown_field(message.mn)),
                 say("Enter the PW that the platform issued in the device, or correct pw under [device]"),
             )
         return self._remark(heard, damage)
 
     def _remark(self, heard: Heard, damage: Said | None) -> Diagnosis:
         """Say what strikes about a frame that is right in MN and PW."""
-        mn, message = _field(heard.message.mn), heard.message
+        mn, message = shown_field(heard.message.mn), heard.message
         if damage:
             return _refused(Sign.REFUSED_OURS, mn, damage)
         wanted = self.profile.device.get("st", "")
@@ -224,7 +243,7 @@ class Wait:
             what = say(
                 "MN={mn} reports with ST={found}, expected is ST={wanted}",
                 mn=mn,
-                found=_field(message.st),
+                found=shown_field(message.st),
                 wanted=wanted,
             )
             return Diagnosis(Sign.WRONG_ST, what, say("Enter the expected ST (system code) in the device"))
@@ -241,18 +260,19 @@ class Wait:
             due = link.reader.stall_due()
             if due is not None and due <= now:
                 self._read(link, link.reader.stalled(now), now)
+        pace = _pace(self.profile)
         latest = max((t for t, _diagnosis in self._signs.values()), default=None)
         newest = self._newest
         if newest is None:
             return self._nothing(now, cards)
         # Who connects and says nothing is news only when what was heard before is old.
-        if latest is None or (not newest.sent and newest.opened > latest and now - latest > RECENT_S):
-            return _of_quiet(newest, now)
-        recent = [found for t, found in self._signs.values() if latest - t <= RECENT_S]
+        if latest is None or (not newest.sent and newest.opened > latest and now - latest > RECENT_S * pace):
+            return _of_quiet(newest, now, SILENT_S * pace)
+        recent = [found for t, found in self._signs.values() if latest - t <= RECENT_S * pace]
         return min(recent, key=lambda found: _RANK[found.sign])
 
     def _nothing(self, now: float, cards: Sequence[Card] | None) -> Diagnosis:
-        if now - self.since < NAME_S:
+        if now - self.since < NAME_S * _pace(self.profile):
             what = say("waiting for the device to connect to port {port} and report", port=self._port)
             return Diagnosis(Sign.NOTHING, what)
         what = say("nothing has connected to port {port} yet", port=self._port)
@@ -302,7 +322,7 @@ async def await_device(bench: Bench, limit_s: float) -> bool:
     try:
         while not right.done() and bench.now < teller.until:
             teller.look()
-            await asyncio.wait([right], timeout=min(LOOK_S, teller.until - bench.now))
+            await asyncio.wait([right], timeout=min(LOOK_S * _pace(bench.profile), teller.until - bench.now))
         teller.look(last=True)
         return any(watch.done() and watch.result() is not None for watch in (right, ours))
     finally:
@@ -320,7 +340,8 @@ class _Teller:
         self._next = next((i for i in reversed(range(len(entries))) if entries[i].kind == "listen"), len(entries))
         self._wait = Wait(bench.profile, bench.now, bench.mn)
         self._told = ""
-        self._told_at = bench.now - TELL_S
+        self._stands_s = TELL_S * _pace(bench.profile)
+        self._told_at = bench.now - self._stands_s
 
     def look(self, *, last: bool = False) -> None:
         """Read what is new and tell what has changed; a mere success is not worth a sentence, a choice of MN is."""
@@ -333,7 +354,7 @@ class _Teller:
         if found.sign is Sign.RIGHT and bench.profile.device.get("mn"):
             return
         text = str(found.said)
-        if text != self._told and (last or bench.now - self._told_at >= TELL_S):
+        if text != self._told and (last or bench.now - self._told_at >= self._stands_s):
             self._told = text
             if found.todo:  # whoever is told what to do needs time to read it
                 self._told_at = bench.now
@@ -402,10 +423,15 @@ def _shown_card(card: Card) -> str:
     return str(card) if card.name else card.address
 
 
+def _pace(profile: Profile) -> float:
+    """Return how much of the usual time a sentence waits for."""
+    return min(1.0, float(profile.limits.connect_s) / USUAL_WAIT_S)
+
+
 # Sentences
 
 
-def _of_quiet(link: _Connection, now: float) -> Diagnosis:
+def _of_quiet(link: _Connection, now: float, patience_s: float) -> Diagnosis:
     """Say what a connection shows of which no frame and no stray bytes have come."""
     if not link.open:
         return Diagnosis(
@@ -415,7 +441,7 @@ def _of_quiet(link: _Connection, now: float) -> Diagnosis:
                 "Switch reporting on in the device and choose HJ 212-2017 there; a mere test of the port looks the same"
             ),
         )
-    if link.sent or now - link.opened < SILENT_S:
+    if link.sent or now - link.opened < patience_s:
         return Diagnosis(Sign.CONNECTED, say("{peer} has connected, its first frame is awaited", peer=link.peer))
     return Diagnosis(
         Sign.SILENT,
@@ -453,7 +479,7 @@ def _other_mn(found: str, wanted: str) -> Diagnosis:
         Sign.OTHER_MN,
         say(
             "a different MN reports: MN={found}, expected is MN={wanted} ({difference})",
-            found=_field(found), wanted=_field(wanted), difference=_difference(found, wanted),
+            found=shown_field(found), wanted=shown_field(wanted), difference=_difference(found, wanted),
         ),
         say("Enter the expected MN in the device, or the device's under [device] in the profile"),
     )  # fmt: skip
@@ -501,7 +527,7 @@ def _worded(deviation: Deviation) -> Said:
     return Bilingual(deviation.text("zh"), deviation.text("en"))
 
 
-def _field(text: str) -> str:
+def shown_field(text: str) -> str:
     """Return a field of the device fit to be shown on any terminal."""
     shown = printable(redact_pw(text))  # where a separator is lost, one field holds the next
     return shown if len(shown) <= MAX_SHOWN_CHARS else shown[: MAX_SHOWN_CHARS - 3] + "..."

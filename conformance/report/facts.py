@@ -24,14 +24,11 @@ from .document import Document, describe
 from .frames import FrameLog, FrameRow
 from .shown import Look, Redactor, Span, printable
 from .statements import Statements, gather
-from .words import DISCLAIMER, EDITIONS, SAMPLE_LABELS, TEST_LABELS, TITLE, TRIAL_RUN, level_word, moment
+from .words import EDITIONS, SAMPLE_LABELS, TEST_LABELS, level_word, moment
 
 __all__ = [
-    "DISCLAIMER",
     "MAX_PLACES",
     "MAX_QUOTES",
-    "TITLE",
-    "TRIAL_RUN",
     "CaseFacts",
     "Identity",
     "LimitFacts",

@@ -21,7 +21,6 @@ from .document import Peer
 from .facts import CaseFacts, Report
 from .frames import FrameRow
 from .shown import Look, Span, window
-from .text import last_line
 from .timeline import draw
 from .words import (
     DISCLAIMER,
@@ -137,7 +136,6 @@ def render(report: Report) -> str:
                 tiles=[(verdict, report.counts[verdict]) for verdict in _TILES],
                 judged=sum(report.counts.values()),
                 details=[(case, _excerpts(report, case)) for verdict in _DETAILED for case in _with(report, verdict)],
-                last_line=last_line(report),
                 timeline=draw(report),
                 listed=listed,
                 omitted=len(report.frames) - len(listed),
@@ -189,7 +187,7 @@ def _running(report: Report) -> _Running:
         f"counter({piece})" if index % 2 else _css_text(piece) for index, piece in enumerate(page.split("\0")) if piece
     ]
     return _Running(
-        title=Markup(_css_text(f"{title}  {banner}" if report.trial_run else title)),
+        title=Markup(_css_text(f"{title} · {banner}" if report.trial_run else title)),
         number=Markup(_css_text(number)),
         page=Markup(" ".join(pieces)),
         digest=Markup(_css_text(f"SHA-256 {report.digest[:_FOOT_DIGITS]}...")),

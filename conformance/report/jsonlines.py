@@ -147,6 +147,7 @@ def _statements(found: Statements) -> dict[str, Any]:
         ],
         "not_restored": [setting.name for setting in found.left_changed],
         "forwarding": _forwarding(found.forwarding) if found.forwarding else None,
+        "list_of_runs_damage": list(found.ledger_damage),
         "earlier_runs": None if found.earlier is None else [_earlier(run) for run in found.earlier],
     }
 

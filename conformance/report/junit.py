@@ -15,10 +15,12 @@ import junitparser
 from hj212.times import CHINA
 from stationgate.language import _, speaking
 
+from ..baseline import Comparison
 from ..verdicts import Verdict
-from .facts import DISCLAIMER, CaseFacts, Report
+from .facts import CaseFacts, Report
 from .shown import Look
 from .text import frame_lines, last_line
+from .words import DISCLAIMER
 
 __all__ = ["SUITE_NAME", "render"]
 
@@ -38,13 +40,20 @@ _RESULTS: Final = {
 _FRAME_COLUMNS: Final = 100
 
 
-def render(report: Report) -> str:
-    """Return the report as an XML document, declaration included."""
+def render(report: Report, baseline: Comparison | None = None) -> str:
+    """Return the report as an XML document, declaration included.
+
+    Args:
+        report: The facts.
+        baseline: Known deviations held against them: properties of their cases, which stay the failures they are.
+    """
     with speaking(report.lang):
         suite = _xml.TestSuite(SUITE_NAME)
         for name, value in _suite_properties(report):
             suite.add_property(name, value)
-        suite.extend(_case(report, case) for case in report.cases)
+        for name, value in baseline.suite_properties() if baseline else ():
+            suite.add_property(name, value)
+        suite.extend(_case(report, case, baseline) for case in report.cases)
         suite.update_statistics()
         suite.timestamp = datetime.fromtimestamp(report.started, CHINA).isoformat(timespec="seconds")
         document = _xml.JUnitXml(SUITE_NAME)
@@ -71,10 +80,10 @@ def _suite_properties(report: Report) -> Iterator[tuple[str, str]]:
     yield "note", report.in_both(DISCLAIMER)[0]
 
 
-def _case(report: Report, case: CaseFacts) -> Any:
+def _case(report: Report, case: CaseFacts, baseline: Comparison | None) -> Any:
     shown = _xml.TestCase(case.id, f"{SUITE_NAME}.{case.id.rpartition('/')[0].replace('/', '.')}", 0.0)
     properties = _xml.Properties()
-    for name, value in _case_properties(case):
+    for name, value in (*_case_properties(case), *(baseline.properties(case.id) if baseline else ())):
         properties.add_property(_xml.Property(name, value))
     shown.append(properties)
     kind = _RESULTS.get(case.verdict)

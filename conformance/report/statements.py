@@ -13,7 +13,8 @@ from typing import Any, Final
 
 from stationgate.language import N_, _, gettext
 
-from ..evidence import OPENING_PARTS, Evidence
+from ..evidence import OPENING_PARTS, STATES, Evidence, Heard
+from ..history import Damage
 from ..steps import STEPS
 from ..transcript import Entry, Transcript
 from ..verdicts import Verdict
@@ -234,6 +235,7 @@ class Statements:
     settings: tuple[SettingFacts, ...]
     forwarding: Forwarding | None
     earlier: tuple[EarlierRun, ...] | None
+    ledger_damage: tuple[str, ...]  #: what is wrong with the list of runs itself, so that it may not be complete
 
     @property
     def left_changed(self) -> tuple[SettingFacts, ...]:
@@ -244,8 +246,7 @@ class Statements:
 def gather(evidence: Evidence, frames: FrameLog, redactor: Redactor) -> Statements:
     """Return what the record says of the run, redacted, in the active language."""
     transcript = evidence.transcript
-    # Until evidence tells them apart, nothing is known of openings outside the windows.
-    outside = list(getattr(evidence, "outside_openings", ()))
+    outside = evidence.outside_openings
     return Statements(
         clock=_clock(evidence),
         interruptions=tuple(_interruptions(transcript)),
@@ -255,6 +256,7 @@ def gather(evidence: Evidence, frames: FrameLog, redactor: Redactor) -> Statemen
         settings=tuple(_settings(transcript, redactor)),
         forwarding=_forwarding(transcript, frames),
         earlier=_earlier(transcript),
+        ledger_damage=tuple(_ledger_damage(transcript)),
     )
 
 
@@ -358,8 +360,8 @@ def _act(begun: Entry, ended: Entry | None, evidence: Evidence, attempts: Counte
     )
 
 
-def _outside(heard: Any, evidence: Evidence, redactor: Redactor) -> OutsideOpening:
-    parts = [(code, heard.codes[code]) for code in OPENING_PARTS if code in heard.codes]
+def _outside(heard: Heard, evidence: Evidence, redactor: Redactor) -> OutsideOpening:
+    parts = [(code, heard.codes[code]) for code in (*STATES, *OPENING_PARTS) if code in heard.codes]
     content = redactor.text(";".join(f"{code}={value}" for code, value in parts))
     return OutsideOpening(heard.seq, evidence.wall(heard.t), content)
 
@@ -413,6 +415,13 @@ def _earlier(transcript: Transcript) -> tuple[EarlierRun, ...] | None:
         return None
     rows = [row for row in registers[-1] if isinstance(row, dict)] if isinstance(registers[-1], list) else []
     return tuple(sorted(map(_earlier_run, rows), key=lambda run: run.started))
+
+
+def _ledger_damage(transcript: Transcript) -> Iterator[str]:
+    for _entry, told in _of(transcript, "history"):
+        for row in told.get("damage") or ():
+            why = row.get("why")
+            yield str(Damage(int(_number(row.get("line"))), why if why in ("torn", "changed") else "shape").said)
 
 
 def _earlier_run(row: dict[str, Any]) -> EarlierRun:

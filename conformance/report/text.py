@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import IO, Final
 
 import click
@@ -54,16 +54,17 @@ def colour_wanted(stream: IO[str], environ: Mapping[str, str] = os.environ) -> b
     return not environ.get("NO_COLOR") and environ.get("TERM") != "dumb" and stream.isatty()
 
 
-def render(report: Report, *, colour: bool = False, width: int = 100) -> str:
+def render(report: Report, *, colour: bool = False, width: int = 100, notes: Sequence[str] = ()) -> str:
     """Return the report as text, ending in a line feed.
 
     Args:
         report: What to show.
         colour: Whether to add ANSI colours; nothing depends on them.
         width: Columns of the terminal.
+        notes: Lines to stand among the last ones, as they are: what is said of this run from outside its record.
     """
     with speaking(report.lang):
-        lines = list(_Writer(report, colour, max(width, 60)).lines())
+        lines = list(_Writer(report, colour, max(width, 60), notes).lines())
     text = "\n".join(line.rstrip() for line in lines) + "\n"
     return text.encode(CHARSET, "backslashreplace").decode(CHARSET)
 
@@ -129,10 +130,11 @@ def _cells(spans: Iterable[Span]) -> Iterator[tuple[str, bool]]:
 
 
 class _Writer:
-    def __init__(self, report: Report, colour: bool, width: int) -> None:
+    def __init__(self, report: Report, colour: bool, width: int, notes: Sequence[str]) -> None:
         self.report = report
         self.colour = colour
         self.width = width
+        self.notes = notes
 
     def lines(self) -> Iterator[str]:
         yield from self._head()
@@ -195,6 +197,7 @@ class _Writer:
         yield "   ".join([cases, *counts, _("exit code {code}").format(code=int(report.exit_code))])
         yield _("transcript: {count} entries, SHA-256 {digest}").format(count=report.entry_count, digest=report.digest)
         yield from self._labelled(list(_of_the_run(report.statements)), indent=0)
+        yield from self.notes
         disclaimer, _other = report.in_both(DISCLAIMER)
         yield disclaimer
         # Last but for the count: somebody has to go and put it right.
@@ -326,6 +329,8 @@ def _check_line(check: ClockCheck) -> str:
 def _earlier(found: Statements) -> Iterator[tuple[str, str]]:
     runs = found.earlier or ()
     yield _("earlier runs"), str(len(runs)) if runs else _("none on record")
+    for damage in found.ledger_damage[:_MAX_EVENTS]:
+        yield "", damage
     for run in runs[-_MAX_EVENTS:]:
         yield "", _("{when} {what}: {how}").format(when=moment(run.started), what=run.state_word, how=run.counts_shown)
 

@@ -42,6 +42,8 @@ _MARK_HEIGHT: Final = 12.0
 #: Least share of the axis for a step, and what time and traffic weigh.
 _LEAST_SHARE: Final = 0.024
 _TICK_GAP: Final = 60.0
+#: Widest character of a time as it is printed.
+_TICK_CHAR: Final = 7.2
 #: Lanes drawn only where there is something in them.
 _RARE: Final = (FrameKind.OTHER, FrameKind.UNREADABLE, FrameKind.PLATFORM)
 _TICK_STEPS: Final = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10800, 21600, 43200, 86400)
@@ -228,11 +230,13 @@ def _ticks(axis: Sequence[_Piece], evidence: Evidence) -> Iterator[Tick]:
         for t, precise in _tick_times(piece, evidence):
             x = piece.x(t, piece.seq)
             when = datetime.fromtimestamp(evidence.wall(t), CHINA)
-            if x < free or x > WIDTH - 24:
+            if x < free:
                 continue
             label = when.strftime("%H:%M:%S" if precise else "%H:%M")
             if day and when.strftime("%m-%d") != day:
                 label = f"{when:%m-%d} {label}"
+            if x + len(label) * _TICK_CHAR > WIDTH:
+                continue
             day = when.strftime("%m-%d")
             yield Tick(round(x, 1), label, "start")
             free = x + _TICK_GAP + (26 if " " in label else 0)

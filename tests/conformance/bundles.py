@@ -9,11 +9,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from conformance.bundle import Key, seal
+from conformance.bundle import Key, canonical, seal
 from conformance.bundle.archive import pack, unpack
 from conformance.bundle.manifest import Manifest, digest, sign
 from conformance.bundle.sealing import plan_json, sealed, verdicts_json
-from conformance.bundle import canonical
 from conformance.demo import demo_profile
 from conformance.judge import judge
 from conformance.plan import Plan, make_plan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import date
@@ -11,6 +12,7 @@ from pathlib import Path
 import junitparser
 import pytest
 
+from conformance.__main__ import main
 from conformance.baseline import MAX_WORDS, Baseline, parse, read
 from conformance.judge import judge
 from conformance.report import facts, junit
@@ -219,6 +221,51 @@ def test_defect_that_is_known_passes_and_once_mended_fails() -> None:
     found = listed.compare(mended, TODAY)
     assert len(found.unexpected) == len(known)
     assert found.exit_code(mended) is ExitCode.FAIL
+
+
+@pytest.mark.loopback
+class TestCommand:
+    """``--baseline`` of a run: the exit code, and what each output says of it."""
+
+    FILE = "known.toml"
+
+    @pytest.fixture(autouse=True)
+    def in_an_empty_folder(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("STATIONGATE_HOME", str(tmp_path / "home"))
+
+    def demo(self, *words: str, known: str) -> int:
+        Path(self.FILE).write_text(known, encoding="utf-8")
+        return main(["demo", "--fault", "modbus-crc", "--baseline", self.FILE, "--lang", "en", *words])
+
+    def test_everything_known(self, capsys: pytest.CaptureFixture[str]) -> None:
+        far = "2999-01-01"
+        known = entry(expires=far) + entry("access/framing/crc-upper-case", "INCONCLUSIVE", far)
+        assert self.demo("--junit", "report.xml", "--json", known=known) == 0
+        out, err = capsys.readouterr()
+        events = {event.get("id", event["event"]): event for event in map(json.loads, out.splitlines())}
+        assert events["run-end"]["exit_code"] == 0
+        assert events["run-end"]["counts"]["FAIL"] == 1
+        assert len(events["run-end"]["baseline"]["known"]) == 2
+        assert events[CRC]["verdict"] == "FAIL"
+        assert events[CRC]["known_deviation"]["owner"] == "Li"
+        assert events[CLOSED]["known_deviation"] is None
+        lines = err.splitlines()
+        assert f"baseline {self.FILE}: 2 known, 0 unexpected passes, 0 expired" in lines
+        assert lines[-1].startswith("Not judged: ")
+        (suite,) = junitparser.JUnitXml.fromfile("report.xml")
+        (crc,) = (case for case in suite if case.name == CRC)
+        assert properties(crc)["known-deviation"] == "fixed in 2.4 (Li, until 2999-01-01)"
+        assert isinstance(crc.result[0], junitparser.Failure)
+
+    def test_expired(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert self.demo(known=entry(expires="2020-01-01")) == 1
+        assert "0 known, 0 unexpected passes, 1 expired" in capsys.readouterr().out
+
+    def test_mistake_is_found_before_the_run(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert self.demo(known=entry("access/framing/crcs")) == 2
+        out, err = capsys.readouterr()
+        assert (out, "did you mean access/framing/crc?" in err) == ("", True)
 
 
 @cache

@@ -6,6 +6,7 @@ import base64
 import builtins
 import json
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from conformance.case import CASES, SPEAKS
 from conformance.judge import judge
 from conformance.live.bench import Bench
 from conformance.plan import make_plan
-from conformance.transcript import Entry, Transcript
+from conformance.transcript import Entry, Transcript, TranscriptError
 from conformance.verdicts import CaseResult, Verdict
 from stationgate import language
 

@@ -129,8 +129,18 @@ class Erring(SimulatedOperator):
         if act.method != "fingerprint" or act.step != "openings" or act.attempt > 1:
             return await super().perform(act)
         await super().perform(replace(act, method="ic-card", person="B"))
-        await super().perform(Act("close"))
+        await self.put_back()
         return "erred"
+
+    async def put_back(self) -> None:
+        await super().perform(Act("close"))
+
+
+class ErringInHaste(Erring):
+    """Says so with the door still open, and closes it when told to."""
+
+    async def put_back(self) -> None:
+        return None
 
 
 class Clumsy(SimulatedOperator):
@@ -191,8 +201,9 @@ def verdicts_at(transcript: Transcript, profile: Profile, plan: object) -> dict[
     return {result.case: result.verdict for result in judge(transcript, profile, plan)}  # type: ignore[arg-type]
 
 
-def test_erred_attempt_is_kept_and_the_repeated_one_is_judged() -> None:
-    transcript, profile, plan = visit(Site(operator=Erring))
+@pytest.mark.parametrize("operator", [Erring, ErringInHaste])
+def test_erred_attempt_is_kept_and_the_repeated_one_is_judged(operator: type[SimulatedOperator]) -> None:
+    transcript, profile, plan = visit(Site(operator=operator))
     evidence = Evidence(transcript, profile)
     assert attempts_at(evidence, "fingerprint") == [(1, "erred"), (2, "done")]
     assert [(a.attempt, a.answer) for a in evidence.acts if a.method == "fingerprint" and a.step == "openings"] == [

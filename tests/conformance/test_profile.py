@@ -124,7 +124,10 @@ def test_file_without_extends_starts_from_nothing() -> None:
         ("profile = 1", "profile = 1: expected "),
         ("[device", "door.toml is no valid TOML at line 1, column 8: "),
         ("[device]\nmn = 'a'\nmn = 'b'", "door.toml is no valid TOML at line 3, column "),
-        ("[sample]\nclient = '银川'".encode("gbk"), "door.toml looks like GBK, expected UTF-8 (line 2, byte 19) / save it"),
+        (
+            "[sample]\nclient = '银川'".encode("gbk"),
+            "door.toml looks like GBK, expected UTF-8 (line 2, byte 19) / save it",
+        ),
         ("[sample]".encode("utf-16"), "door.toml looks like UTF-16, expected UTF-8 (line 1, byte 0) / save it"),
     ],
 )

@@ -28,9 +28,10 @@ from conformance.judge import judge
 from conformance.plan import Plan, make_plan
 from conformance.profile import Limits, Profile
 from conformance.report import Report, build, html, jsonlines, junit, text
-from conformance.report.facts import DISCLAIMER, MAX_PLACES, MAX_QUOTES, TITLE, TRIAL_RUN
+from conformance.report.facts import MAX_PLACES, MAX_QUOTES
 from conformance.report.frames import FrameKind, FrameLog
 from conformance.report.timeline import BIN, LEFT, MAX_OFFENDING, WIDTH, draw
+from conformance.report.words import DISCLAIMER, TITLE, TRIAL_RUN
 from conformance.transcript import Transcript
 from conformance.verdicts import CaseResult, Outcome, Ref, Verdict, say
 from hj212.framing import build_frame
@@ -245,6 +246,7 @@ class TestFrames:
             FrameKind.OTHER: 2,
             FrameKind.UNREADABLE: 0,
             FrameKind.OURS: kinds.count(FrameKind.OURS),
+            FrameKind.PLATFORM: 0,
         }
         assert kinds.count(FrameKind.PERIODIC) > 90
 
@@ -278,7 +280,7 @@ class TestText:
         at = lines[caret].index("^")
         marked = lines[caret - 1][at : at + lines[caret].count("^")]
         assert f"CRC {marked}, computed" in shown
-        assert "(transcript 3; bytes 143-146)" in lines[caret + 1]
+        assert "(transcript 5; bytes 143-146)" in lines[caret + 1]
         assert f"conformance explain {CRC}" in shown
 
     def test_last_line_says_what_was_not_judged_and_why(self) -> None:
@@ -434,7 +436,7 @@ class TestHtml:
         Page(source)
 
     def test_missing_entries_are_dashes(self) -> None:
-        assert html.render(report()).count('<td class="missing">—</td>') == 12
+        assert html.render(report()).count('<td class="missing">—</td>') == 11
 
     def test_device_cannot_write_markup(self) -> None:
         data = build_frame(b"QN=1;ST=81;CN=3020;PW=1;MN=1;Flag=5;CP=&&x=</pre><script>alert(1)</script>&&")
@@ -601,7 +603,7 @@ class TestJUnit:
         case = next(case for case in suite if case.name == CRC)
         assert case.classname == "conformance.access.framing"
         assert "^^^^" in case.result[0].text
-        assert "transcript 3; bytes 143-146" in case.result[0].text
+        assert "transcript 5; bytes 143-146" in case.result[0].text
 
     def test_suite_says_what_it_was(self) -> None:
         (suite,) = self.parsed(report("modbus-crc"))
@@ -695,7 +697,7 @@ class TestJsonLines:
         events = list(jsonlines.events(report("modbus-crc")))
         case = next(event for event in events if event.get("id") == CRC)
         first = case["evidence"][0]
-        assert (first["seq"], first["start"], first["end"]) == (3, 143, 147)
+        assert (first["seq"], first["start"], first["end"]) == (5, 143, 147)
         assert first["text"] in case["actual"]
 
     def test_codes_stay_english(self) -> None:

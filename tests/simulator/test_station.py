@@ -43,7 +43,11 @@ class Town:
     port: int = 0
 
     async def open_platform(self, limits: PlatformLimits | None = None) -> Platform:
-        platform = Platform(lambda peer, event: self.received.append((now(), event)), limits=limits)
+        platform = Platform(
+            lambda peer, event: self.received.append((now(), event)),
+            limits=limits,
+            listener=asyncio.get_running_loop().create_server,  # which knows the virtual clock's network
+        )
         await platform.start(HOST, self.port)
         self.port = platform.port
         for station in self.stations:

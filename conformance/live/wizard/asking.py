@@ -79,9 +79,9 @@ class Asker:
     def _answer(self, question: str, default: str, hidden: bool) -> str:
         if self._terminal:
             return str(click.prompt(
-                question, default=default, show_default=bool(default), hide_input=hidden, err=True
+                question, default=default, show_default=bool(default) and not hidden, hide_input=hidden, err=True
             ))  # fmt: skip
-        shown = f" [{default}]" if default else ""
+        shown = f" [{default}]" if default and not hidden else ""
         click.echo(f"{question}{shown}: ", nl=False, err=True)
         line = "" if self.ended else sys.stdin.readline(MAX_ANSWER_CHARS + 2)
         if not line:

@@ -1,4 +1,4 @@
-"""Listens while questions are asked: a bench on a thread of its own, which acknowledges and asks, and changes nothing."""
+"""Listens while questions are asked: a bench on a thread of its own, which acknowledges and reads, changing nothing."""
 
 from __future__ import annotations
 

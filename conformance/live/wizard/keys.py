@@ -78,7 +78,7 @@ _ROWS: Final = (
         N_("Access password that the platform issued; it is compared and never shown. This file holds it in clear. "
            "Without it the PW is not judged.")),
     Key("device", "st", N_("ST"), N_("System code; 81 is the door controller of the regional plan."), "81"),
-    Key("device", "dictionary", N_("dictionary"), N_("What the codes of the region mean; nx: Ningxia, table 2-1."), "nx"),
+    Key("device", "dictionary", N_("dictionary"), N_("What the region's codes mean; nx: Ningxia, table 2-1."), "nx"),
     Key("device", "edition", N_("edition"), N_("Edition of HJ 212."), "2017"),
     Key("declare", "methods", N_("methods fitted"),
         N_("Ways to open the door that identify a person: face, ic-card, fingerprint, password."), ["face"]),

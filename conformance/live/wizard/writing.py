@@ -49,7 +49,9 @@ def render(kind: str, given: Given) -> str:
                     lines += _assigned(name, given[section][name])
                 else:
                     lines += _commented(name, defaults.get(name, key.example))
-    about = _("Every number that a verdict compares with, at its default. A FAIL that rests on a number of yours says so.")
+    about = _(
+        "Every number that a verdict compares with, at its default. A FAIL that rests on a number of yours says so."
+    )
     lines += ["", *_comment(about), "[limits]"]
     for limit in base.limits.values():
         lines += _limit(limit)

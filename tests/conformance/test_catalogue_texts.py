@@ -173,6 +173,7 @@ def evidence_of(text: CaseText, *examples: str) -> Evidence:
     message = Message.from_bytes(frames_of(text.good)[0].segment)
     moment = message.parameter("i32006-Info") or message.qn[:14]
     transcript = Transcript(epoch=parse_time(moment).timestamp(), clock="virtual")
+    transcript.add("clock", 0.0, event="check", when="begin", synchronised=True, source="virtual", uncertainty_s=0.0)
     transcript.add("connect", 0.0, link=1)
     if text.id == "access/clock/offset":
         transcript.add("bytes", 0.0, data=b"1011", link=1, direction="out", request=message.qn, cn="1011")

@@ -22,7 +22,7 @@ from .processes import LONG_S, Suite, Workplace, until
 pytestmark = pytest.mark.loopback
 
 #: Runs at once. They wait most of the time.
-AT_ONCE = 10
+AT_ONCE = 20
 #: Moments of a kill, seconds from the beginning of a run that takes a little longer.
 LENGTH_S = 20.0
 #: Processes that one run may take to its end.

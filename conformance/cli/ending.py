@@ -8,13 +8,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 import click
 
 from hj212.times import CHINA
 from stationgate import __version__
-from stationgate.exits import EnvironmentFault, ExitCode, reason
+from stationgate.exits import EnvironmentFault, ExitCode, Fault, reason
 from stationgate.language import _
 from stationgate.streams import json_line
 
@@ -28,6 +29,9 @@ from ..verdicts import CaseResult
 from .options import Outputs
 
 __all__ = ["Ended", "finish"]
+
+#: A line for when it is written, the path, and what writes it.
+_File = tuple[str, str, Callable[[Path], object]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +52,15 @@ def finish(
     Args:
         code: The exit code of a run that did not come to its end.
     """
+    from ..bundle import seal
     from ..report import facts, jsonlines, text
 
     results = judge(transcript, profile, plan)
-    report = facts.build(results, transcript, profile, plan, version=__version__, strict=outputs.strict)
+    key = outputs.key()
+    report = facts.build(
+        results, transcript, profile, plan, version=__version__, strict=outputs.strict,
+        signer=key.fingerprint if key else "",
+    )  # fmt: skip
     compared = _compared(outputs, results)
     if code is not None:
         report = replace(report, exit_code=code)
@@ -62,7 +71,14 @@ def finish(
     if outputs.as_json:
         for event in jsonlines.events(report):
             click.echo(json_line(event | (compared.told_in(event) if compared else {})))
-    unwritten = list(_written(_files(plan, profile, transcript, outputs, results, report, compared)))
+    files = _files(outputs, report, compared)
+    if outputs.bundle and key:
+        sealing = partial(
+            seal, transcript=transcript, profile=profile, plan=plan, results=results, report=report, key=key,
+            attachments=[Path(name) for name in outputs.attach], created=time.time(),
+        )  # fmt: skip
+        files.insert(0, (_("evidence: {path}"), outputs.bundle, sealing))
+    unwritten = list(_written(files))
     notes = tuple(compared.lines()) if compared else ()
     shown = text.render(report, colour=text.colour_wanted(stream), width=width, notes=notes)
     click.echo(shown, nl=False, err=outputs.as_json)
@@ -80,47 +96,29 @@ def _compared(outputs: Outputs, results: Sequence[CaseResult]) -> Comparison | N
     return read(outputs.baseline).compare(results, datetime.now(CHINA).date())
 
 
-def _written(files: Sequence[tuple[str, str, Callable[[Path], None]]]) -> Iterator[str]:
+def _written(files: Sequence[_File]) -> Iterator[str]:
     """Write the files; yield what went wrong, a sentence each."""
     for line, path, write in files:
         try:
             write(Path(path))
         except OSError as error:
             yield _("cannot write {path}: {why}").format(path=path, why=reason(error))
+        except Fault as fault:
+            yield _("cannot write {path}: {why}").format(path=path, why=fault)
         else:
             click.echo(line.format(path=Path(path).absolute()), err=True)
 
 
-def _files(
-    plan: Plan,
-    profile: Profile,
-    transcript: Transcript,
-    outputs: Outputs,
-    results: Sequence[CaseResult],
-    report: Report,
-    compared: Comparison | None,
-) -> list[tuple[str, str, Callable[[Path], None]]]:
+def _files(outputs: Outputs, report: Report, compared: Comparison | None) -> list[_File]:
+    """Return the reports that were asked for."""
     from ..report import html, junit
 
-    def text_file(render: Callable[[Report], str]) -> Callable[[Path], None]:
-        return lambda path: _write_text(path, render(report))
-
-    def seal_to(path: Path) -> None:
-        from ..bundle import installation_key, load_key, seal
-
-        key = load_key(Path(outputs.sign_key)) if outputs.sign_key else installation_key()
-        seal(
-            path, transcript=transcript, profile=profile, plan=plan, results=results, report=report, key=key,
-            attachments=[Path(name) for name in outputs.attach], created=time.time(),
-        )  # fmt: skip
-
     wanted = [
-        (_("evidence: {path}"), outputs.bundle, seal_to),
-        (_("report: {path}"), outputs.html, text_file(html.render)),
-        (_("report: {path}"), outputs.junit, text_file(lambda shown: junit.render(shown, compared))),
+        (outputs.html, lambda: html.render(report)),
+        (outputs.junit, lambda: junit.render(report, compared)),
     ]
-    return [(line, path, write) for line, path, write in wanted if path]
+    return [(_("report: {path}"), path, partial(_write_text, render=render)) for path, render in wanted if path]
 
 
-def _write_text(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8", newline="\n")
+def _write_text(path: Path, render: Callable[[], str]) -> None:
+    path.write_text(render(), encoding="utf-8", newline="\n")

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,9 @@ from stationgate.options import json_option
 
 from ..plan import Mode, Plan, UnknownSelectionError, make_plan
 from ..profile import Profile
+
+if TYPE_CHECKING:
+    from ..bundle import Key
 
 __all__ = ["Outputs", "address", "evidence_options", "planned", "report_options", "writable"]
 
@@ -46,17 +49,24 @@ class Outputs:
 
     def check(self) -> None:
         """Find out before the run what could not be written or read after it."""
-        from ..bundle import check_attachments, load_key
+        from ..bundle import check_attachments
 
         for path in (self.html, self.junit, self.bundle):
             writable(path)
-        if self.sign_key:
-            load_key(Path(self.sign_key))
+        self.key()
         if self.baseline:
             from ..baseline import read
 
             read(self.baseline)
         check_attachments([Path(path) for path in self.attach])
+
+    def key(self) -> Key | None:
+        """Return the key that signs the evidence, ``None`` where none is sealed; made on first use."""
+        from ..bundle import installation_key, load_key
+
+        if self.sign_key:
+            return load_key(Path(self.sign_key))
+        return installation_key() if self.bundle else None
 
 
 def _outputs(command: Callable[..., int], names: tuple[str, ...]) -> Callable[..., int]:

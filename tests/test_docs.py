@@ -20,11 +20,16 @@ import accessctl.cli
 import conformance.cli
 import hj212.cli
 import simulator.cli
+from conformance import literal
+from conformance.acts import answers
 from conformance.demo import rehearse
 from conformance.judge import judge
+from conformance.live.network import Card
 from conformance.live.operator import Act
+from conformance.live.waiting import Diagnosis, diagnose, instructions, render_instructions
 from conformance.plan import make_plan
-from conformance.profile import load
+from conformance.profile import Profile, load, shipped
+from conformance.transcript import Transcript
 from conformance.verdicts import Verdict
 from stationgate import language
 
@@ -237,8 +242,7 @@ def test_architecture_names_every_module_and_no_other() -> None:
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
 def test_profile_of_the_tutorial_judges_everything_and_takes_two_hours(lang: str, tmp_path: Path) -> None:
-    page = (DOCS / lang / "tutorial" / "first-verdict.md").read_text("utf-8")
-    (block,) = [b for b in examples.read_blocks(page) if b.marks.get("file") == "door.toml"]
+    (block,) = [b for b in examples.read_blocks(tutorial(lang)) if b.marks.get("file") == "door.toml"]
     file = tmp_path / "door.toml"
     file.write_text(block.body, "utf-8")
     profile = load(str(file))
@@ -250,13 +254,75 @@ def test_profile_of_the_tutorial_judges_everything_and_takes_two_hours(lang: str
     assert 1.75 * 3600 < transcript[-1].t_mono - transcript[0].t_mono < 2.25 * 3600
 
 
+def tutorial(lang: str) -> str:
+    return (DOCS / lang / "tutorial" / "first-verdict.md").read_text("utf-8")
+
+
 @pytest.mark.parametrize("lang", language.LANGUAGES)
 def test_prompt_of_the_tutorial_is_the_operators(lang: language.Language) -> None:
-    page = (DOCS / lang / "tutorial" / "first-verdict.md").read_text("utf-8")
-    keys = "[Enter] done   [n] not fitted   [s] cannot now"
-    assert keys in (ROOT / "conformance" / "operator.py").read_text("utf-8")
+    act = Act("open", "fingerprint", "A")
     with language.speaking(lang):
-        assert f">>> {Act('open', 'fingerprint', 'A').prompt}\n    {language.gettext(keys)}\n" in page
+        keys = "   ".join(answers()[id].shown for id in act.text.answers)
+        prompt = f">>> {act.prompt}\n    {language.gettext('expected')}: {act.expect}\n    {keys}\n"
+    assert prompt in tutorial(lang)
+
+
+@pytest.mark.parametrize("lang", language.LANGUAGES)
+def test_what_the_tutorial_types_into_the_device_is_what_a_run_prints(lang: language.Language) -> None:
+    with language.speaking(lang):
+        rows = instructions(shipped("nx-door"), "0.0.0.0", 8212, [Card("eth0", "192.168.1.10", 24)])
+        shown = render_instructions(rows, "0.0.0.0")
+    assert f"```text\n{shown}```" in tutorial(lang)
+
+
+MN, OTHER_MN, PW = "64010000ACCE550000000001", "64010000ACCE550000000002", "123456"
+
+
+def report(*, mn: str = MN, pw: str = PW, st: str = "81", flag: str = "5") -> bytes:
+    head = f"QN=20250915100000123;ST={st};CN=3020;PW={pw};MN={mn};Flag={flag};"
+    return literal.frame(f"{head}CP=&&DataTime=20250915100000;i32001-Info=0;i32002-Info=0;i32003-Info=0&&".encode())
+
+
+def crc_swapped(frame: bytes) -> bytes:
+    return frame[:-6] + frame[-4:-2] + frame[-6:-4] + frame[-2:]
+
+
+#: What arrives while a device is waited for, in the order of the table; ``None``: nobody connects.
+ARRIVALS: list[tuple[bytes | None, bool]] = [
+    (None, False),
+    (b"", True),
+    (b"", False),
+    (b"heartbeat\r\n", False),
+    (b"GET / HTTP/1.1\r\n", False),
+    (crc_swapped(report()), False),
+    (report(mn=OTHER_MN), False),
+    (report(pw="654321"), False),
+    (report(st="32"), False),
+    (report(flag="1"), False),
+]
+
+
+def awaited(data: bytes | None, left: bool) -> Diagnosis:
+    """Return what is said of a device that sends this, and leaves or stays."""
+    declared = shipped("nx-door")
+    profile = Profile(declared.name, device={**declared.device, "mn": MN, "pw": PW}, listen={"port": 8212})
+    transcript = Transcript(epoch=0.0, clock="virtual")
+    transcript.add("listen", 0.0, host="0.0.0.0", port=8212)
+    if data is not None:
+        transcript.add("connect", 1.0, link=1, peer="192.168.1.20:40000")
+    if data:
+        transcript.add("bytes", 2.0, link=1, direction="in", data=data)
+    if left:
+        transcript.add("close", 3.0, link=1, why="closed by the device")
+    return diagnose(transcript, profile, 20.0, [Card("eth0", "192.168.1.10", 24)])
+
+
+@pytest.mark.parametrize("lang", language.LANGUAGES)
+def test_sentences_of_the_tutorial_are_those_of_a_run_that_waits(lang: language.Language) -> None:
+    with language.speaking(lang):
+        sentences = [str(awaited(*arrival).what) for arrival in ARRIVALS]
+    rows = re.findall(r"^\| (.+?) \|", tutorial(lang), re.MULTILINE)
+    assert [row for row in rows if row in sentences] == sentences
 
 
 @pytest.mark.loopback

@@ -51,7 +51,9 @@ MAY_HAVE_EFFECTS = (
     "simulator.fleet",
     "simulator.station",
     "simulator.transport",
+    "conformance.doctor.*",
     "conformance.live.*",
+    "conformance.wizard.*",
     "conformance.demo",
 )
 

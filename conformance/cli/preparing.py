@@ -45,7 +45,7 @@ def _add_init(cli: Group) -> None:
         help=_("How long to wait for the device each time, in seconds."),
     )  # fmt: skip
     def init(kind: str, output: Path | None, listen: str, wait_s: float) -> None:
-        from ..live.wizard import run_wizard
+        from ..wizard import run_wizard
 
         host, port = address(listen)
         output = output or Path(f"{kind}.toml")
@@ -65,7 +65,7 @@ def _add_doctor(cli: Group) -> None:
     @click.option("--listen", default=DEFAULT_LISTEN, help=_("HOST:PORT that the run will listen on."))
     @json_option()
     def doctor(listen: str, as_json: bool) -> int:
-        from ..live.doctor import CHECKS, State, examine
+        from ..doctor.checks import CHECKS, State, examine
 
         host, port = address(listen)
         column = max(display_width(gettext(name)) for name in CHECKS) + 2

@@ -81,8 +81,18 @@ class Evidence:
 
     @cached_property
     def frames(self) -> list[Heard]:
-        """The frames of the device under test, replies and damaged ones included, by arrival."""
-        return [h for h in self.heard if h.message.mn == self.mn and h.understood and not h.truncated]
+        """The frames of the device under test, replies and damaged ones included, by arrival.
+
+        From its first with the right MN and PW, where there was one: what it sent while it was still being set up, with
+        somebody watching the run name each mistake, says nothing of how it does when it is.
+        """
+        ours = (h for h in self.heard if h.message.mn == self.mn and h.understood and not h.truncated)
+        return [h for h in ours if h.seq >= self._first_right]
+
+    @cached_property
+    def _first_right(self) -> int:
+        begun = (entry.attachment for entry in self.transcript if entry.kind == "step")
+        return next((int(known["first"]) for known in begun if known["step"] == "connect" and "first" in known), 0)
 
     @cached_property
     def asked(self) -> dict[str, Request]:

@@ -60,9 +60,12 @@ async def _left_pending(bench: Bench) -> StepEnd:
 
 @_stimulus("connect")
 async def _connect(bench: Bench) -> StepEnd:
-    found = await await_device(bench, bench.limits.connect_s)
+    found, first = await await_device(bench, bench.limits.connect_s)
     bench.connected_at = bench.now
-    return StepEnd("done" if found else "timeout", {"links": bench.counts["links"], "bytes": bench.counts["bytes"]})
+    detail = {"links": bench.counts["links"], "bytes": bench.counts["bytes"]}
+    if first is not None:
+        detail["first"] = first.refs[0].seq
+    return StepEnd("done" if found else "timeout", detail)
 
 
 @_stimulus("clock")

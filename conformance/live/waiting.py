@@ -307,13 +307,13 @@ def diagnose(entries: Iterable[Entry], profile: Profile, now: float, cards: Sequ
     return (wait or Wait(profile, now)).look(now, cards)
 
 
-async def await_device(bench: Bench, limit_s: float) -> bool:
+async def await_device(bench: Bench, limit_s: float) -> tuple[bool, Heard | None]:
     """Wait until the device reports with the right MN and, where one is declared, the right PW; say what goes on.
 
     At the limit a device that was heard with another PW will do: the cases judge that.
 
     Returns:
-        Whether there is a device to go on with.
+        Whether there is a device to go on with, and its first frame with everything right.
     """
     declared = bench.profile.device.get("pw", "")
     right = bench.watch(lambda heard: not declared or heard.message.pw == declared)
@@ -324,7 +324,8 @@ async def await_device(bench: Bench, limit_s: float) -> bool:
             teller.look()
             await asyncio.wait([right], timeout=min(LOOK_S * _pace(bench.profile), teller.until - bench.now))
         teller.look(last=True)
-        return any(watch.done() and watch.result() is not None for watch in (right, ours))
+        first = right.result() if right.done() else None
+        return first is not None or (ours.done() and ours.result() is not None), first
     finally:
         bench.unwatch(right)
         bench.unwatch(ours)

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import pytest
 
-from conformance.live import doctor, firewall
+from conformance.doctor import checks as doctor
+from conformance.doctor import firewall
+from conformance.doctor.checks import CHECKS, Finding, State, examine
+from conformance.doctor.firewall import gate
 from conformance.live.clock import Discipline
-from conformance.live.doctor import CHECKS, Finding, State, examine
-from conformance.live.firewall import gate
 from conformance.live.network import Card
 from stationgate.home import HOME_VARIABLE
 from stationgate.language import LANGUAGES, Language, speaking
@@ -276,7 +277,7 @@ class TestRest:
     def test_descriptors(self) -> None:
         script = (
             "import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (100, 100));"
-            "from conformance.live.doctor import examine;"
+            "from conformance.doctor.checks import examine;"
             "print(examine('127.0.0.1', 0, checks=['descriptors'])[0].state.name)"
         )
         environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -324,8 +325,8 @@ class TestLimits:
     @posix_only
     def test_a_program_that_hangs_is_given_up(self, tools: Tools, monkeypatch: pytest.MonkeyPatch) -> None:
         tools.add("nft", "exec sleep 5")
-        monkeypatch.setattr("conformance.live.tools.TOOL_S", 0.1)
-        from conformance.live.tools import ask_tool
+        monkeypatch.setattr("conformance.doctor.tools.TOOL_S", 0.1)
+        from conformance.doctor.tools import ask_tool
 
         began = time.monotonic()
         assert ask_tool("nft", "list", "ruleset", timeout_s=0.1) is None

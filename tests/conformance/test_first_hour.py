@@ -23,13 +23,17 @@ from conformance.demo import MN, PW
 from conformance.live.bench import Bench, StepEnd
 from conformance.live.operator import AbsentOperator
 from conformance.live.stimuli import STIMULI
+from conformance.plan import make_plan
 from conformance.profile import Profile, shipped
 from conformance.transcript import Transcript
 from conformance.verdicts import Said, Verdict
+from simulator.behaviour import Behaviour, copy_message
 from simulator.clock import EPOCH, run_virtual
 from simulator.transport import MemoryNetwork
 from stationgate.language import LANGUAGES, Language, gettext, speaking
 
+from .benches import BenchClock, Fate, profile_with
+from .benches import run as run_bench
 from .stations import free_port, read_until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -237,3 +241,17 @@ def test_the_suite_in_a_process_of_its_own_says_the_same(tmp_path: Path, lang: L
         assert PW not in text.replace(MN, "").replace(OTHER_MN, "")
         assert WRONG_PW not in text
     assert Verdict.PASS.word in verdicts  # the run went on and judged
+
+
+def test_what_a_device_sent_before_it_was_put_right_is_not_held_against_it() -> None:
+    wrong = [True]
+    device = Behaviour(shape=[lambda message, kind: copy_message(message, PW="000000") if wrong else message])
+    profile = profile_with(observe_s=4600.0)
+    plan = make_plan(profile)
+    fate = Fate(at=[(400.0, wrong.clear)])
+    ended = run_bench(plan, profile, clock=BenchClock(), behaviour=device, fate=fate)
+    assert ended.verdicts(profile, plan)["access/header/password"] is Verdict.PASS
+    assert not {Verdict.FAIL, Verdict.WARN} & set(ended.verdicts(profile, plan).values())
+    wrong.append(True)
+    never = run_bench(plan, profile, clock=BenchClock(), behaviour=device)
+    assert never.verdicts(profile, plan)["access/header/password"] is Verdict.FAIL

@@ -14,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from conformance.demo import MN, PW
-from conformance.live.wizard.keys import KEYS, SECTIONS
-from conformance.live.wizard.questions import partial_of
-from conformance.live.wizard.writing import render
 from conformance.profile import limit_table, load, shipped
+from conformance.wizard.keys import KEYS, SECTIONS
+from conformance.wizard.questions import partial_of
+from conformance.wizard.writing import render
 from stationgate.language import LANGUAGES, Language, speaking
 
 from .stations import free_port, read_until, station_at

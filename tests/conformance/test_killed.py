@@ -17,7 +17,7 @@ from conformance.__main__ import main
 from conformance.bundle import open_bundle
 from conformance.evidence import Evidence
 
-from .processes import LONG_S, Suite, Workplace, until
+from .processes import Suite, Workplace, until
 
 pytestmark = pytest.mark.loopback
 

@@ -86,7 +86,11 @@ class TestRelay:
             loop = asyncio.get_running_loop()
             await loop.create_server(Asking, "127.0.0.1", UPSTREAM)
 
-        plan = make_plan(PROFILE, ("access/link/no-answer-to-answers", "access/report/data-time-step"), mode=Mode(forward=f"127.0.0.1:{UPSTREAM}"))
+        plan = make_plan(
+            PROFILE,
+            ("access/link/no-answer-to-answers", "access/report/data-time-step"),
+            mode=Mode(forward=f"127.0.0.1:{UPSTREAM}"),
+        )
         ended = run(plan, PROFILE, clock=BenchClock(), upstream=upstream)
         evidence = Evidence(ended.transcript, PROFILE)
         assert {request.cn for request in evidence.asked.values()} == {"1011"}

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import pairwise
 
+import ifaddr
 import pytest
 
 from conformance import literal
 from conformance.demo import MN, PW, SimulatedOperator
-from conformance.live import waiting
+from conformance.live import network, waiting
 from conformance.live.bench import Bench, StepEnd
 from conformance.live.network import Card
 from conformance.live.stimuli import STIMULI
@@ -420,3 +421,33 @@ class TestInstructions:
         assert rows[0] == ("platform IP", "127.0.0.1 (lo)") or rows[0][1].startswith("127.0.0.1")
         assert "--listen 0.0.0.0:PORT" in render_instructions(rows, "127.0.0.1")
         assert "--listen" not in render_instructions(rows, "127.0.0.1", advertised=True)
+
+
+class TestNetwork:
+    def test_cards_a_device_may_reach_come_first_and_loopback_last(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        def adapter(name: str, *addresses: object) -> ifaddr.Adapter:
+            ips = [ifaddr.IP(address, 24, name) for address in addresses]
+            return ifaddr.Adapter(name, name, ips)
+
+        adapters = [
+            adapter("lo", "127.0.0.1", ("::1", 0, 0)),
+            adapter("WLAN", "169.254.7.7"),
+            adapter("以太网", "192.168.1.10", "10.0.0.2"),
+            adapter("tunnel", ("fe80::1", 0, 3)),
+        ]
+        monkeypatch.setattr(ifaddr, "get_adapters", lambda: adapters)
+        found = network.cards()
+        assert [card.address for card in found] == ["192.168.1.10", "10.0.0.2", "169.254.7.7", "127.0.0.1"]
+        assert found[0].name == "以太网"
+        assert [card.link_local for card in found] == [False, False, True, False]
+        assert [card.address for card in network.addresses_for("0.0.0.0")] == [card.address for card in found[:3]]
+        assert [str(card) for card in network.addresses_for("10.0.0.2")] == ["10.0.0.2 (以太网)"]
+        monkeypatch.setattr(ifaddr, "get_adapters", lambda: adapters[:1])
+        assert [card.address for card in network.addresses_for("0.0.0.0")] == ["127.0.0.1"]
+
+    @pytest.mark.parametrize(
+        ("host", "alone"),
+        [("127.0.0.1", True), ("localhost", True), ("::1", True), ("0.0.0.0", False), ("door", False)],
+    )
+    def test_loopback_is_for_this_computer_alone(self, host: str, alone: bool) -> None:
+        assert network.is_loopback(host) is alone

@@ -14,10 +14,10 @@ from hj212.times import parse_time
 from stationgate.exits import EnvironmentFault, Fault, UsageFault
 from stationgate.language import _, current
 
-from ...evidence import Heard
-from ...profile import METHODS, Profile, load, shipped
-from ..network import Card, addresses_for, cards
-from ..waiting import Sign, instructions, render_instructions, shown_field
+from ..evidence import Heard
+from ..live.network import Card, addresses_for, cards
+from ..live.waiting import Sign, instructions, render_instructions, shown_field
+from ..profile import METHODS, Profile, load, shipped
 from .asking import Asker, Refused
 from .ear import Ear
 from .keys import KEYS

@@ -23,10 +23,10 @@ from stationgate.exits import EnvironmentFault, reason
 from stationgate.home import HOME_VARIABLE, home
 from stationgate.language import N_, _, gettext
 
-from .bench import MAX_LINKS
-from .clock import discipline
+from ..live.bench import MAX_LINKS
+from ..live.clock import discipline
+from ..live.network import addresses_for, cards, is_any, is_loopback
 from .firewall import gate
-from .network import addresses_for, cards, is_any, is_loopback
 from .ports import holder, trouble
 from .tools import ask_tool
 

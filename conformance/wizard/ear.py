@@ -10,13 +10,13 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Final, TypeVar
 
-from ...evidence import Heard
-from ...profile import Profile
-from ...transcript import Transcript
-from ...verdicts import Said
-from ..bench import Bench
-from ..operator import AbsentOperator
-from ..waiting import LOOK_S, Diagnosis, Wait
+from ..evidence import Heard
+from ..live.bench import Bench
+from ..live.operator import AbsentOperator
+from ..live.waiting import LOOK_S, Diagnosis, Wait
+from ..profile import Profile
+from ..transcript import Transcript
+from ..verdicts import Said
 
 __all__ = ["ASK_S", "Ear"]
 

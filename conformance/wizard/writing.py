@@ -11,8 +11,8 @@ from stationgate import __version__
 from stationgate.language import _, gettext
 from stationgate.layout import wrap
 
-from ...profile import Limit, shipped
-from ...report.facts import limit_facts
+from ..profile import Limit, shipped
+from ..report.facts import limit_facts
 from .keys import KEYS, SECTIONS
 
 __all__ = ["BASES", "render"]
@@ -44,7 +44,7 @@ def render(kind: str, given: Given) -> str:
         defaults = getattr(base, section)
         for (of, name), key in KEYS.items():
             if of == section:
-                lines += _comment(f"{key.question}: {key.explanation}")
+                lines += _comment(_("{label}: {about}").format(label=key.question, about=key.explanation))
                 if name in given.get(section, {}):
                     lines += _assigned(name, given[section][name])
                 else:
@@ -72,6 +72,6 @@ def _commented(name: str, value: Any) -> list[str]:
 
 def _limit(limit: Limit) -> Iterator[str]:
     shown = limit_facts(limit)
-    unit = f" ({gettext(limit.unit)})" if limit.unit else ""
-    yield from _comment(f"{shown.text}{unit}; {shown.origin_word}, {shown.basis}")
+    text = _("{text} ({unit})").format(text=shown.text, unit=gettext(limit.unit)) if limit.unit else shown.text
+    yield from _comment(_("{text}; {origin}, {basis}").format(text=text, origin=shown.origin_word, basis=shown.basis))
     yield from _commented(limit.name, limit.value)

@@ -89,11 +89,28 @@ class Journal:
 
     @classmethod
     def rewrite(cls, path: Path, lines: bytes) -> Journal:
-        """Begin a journal with what a sealed run holds, to go on with it."""
+        """Begin a journal with what a sealed run holds, to go on with it.
+
+        Raises:
+            UsageFault: If there is one already.
+            EnvironmentFault: If another process runs it, or it cannot be written.
+        """
         journal = cls.create(path)
-        journal.write(lines)
-        journal.sync()
-        journal.transcript = Transcript.from_lines(lines.splitlines(keepends=True))
+        journal.close(release=False)
+        # All of it or nothing: a part would stand for the run, and hide the whole one beside it.
+        part = path.with_name(path.name + _PART_SUFFIX)
+        try:
+            with part.open("wb") as file:
+                file.write(lines)
+                os.fsync(file.fileno())
+            part.replace(path)
+        except OSError as error:
+            journal.close()
+            raise EnvironmentFault(
+                _("cannot write {path}: {why}").format(path=path, why=reason(error)), _("make room, then go on")
+            ) from error
+        journal = cls(path, journal._lock, Transcript.from_lines(lines.splitlines(keepends=True)))
+        journal.sealed = True
         return journal
 
     @property

@@ -80,8 +80,10 @@ def run_live(
 
     Raises:
         EnvironmentFault: If the address cannot be had at all. What breaks later ends the run and loses nothing.
+        KeyboardInterrupt: If the user does not wait for an orderly end, or interrupts before anything happened.
     """
     holder: list[Transcript] = []
+    over: list[bool] = []
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
@@ -106,11 +108,20 @@ def run_live(
         await bench.listen(host, port)
         if on_listening:
             on_listening(host, bench.port)
-        await bench.run(stimuli_left(plan, operator, left))
+        try:
+            await bench.run(stimuli_left(plan, operator, left))
+        finally:
+            over.append(True)
 
     try:
         with asyncio.Runner() as runner:
-            runner.run(main())
+            try:
+                runner.run(main())
+            except KeyboardInterrupt:
+                if holder and not over:
+                    # The second Ctrl-C: it may have come between an entry and its line, so no line follows.
+                    holder.pop().sink = None
+                raise
     except KeyboardInterrupt:
         if not holder:
             raise
@@ -139,7 +150,8 @@ def _continued(earlier: Transcript, wall: float) -> float:
 
 def _ending(earlier: Transcript) -> str:
     """Return how the run that goes on had ended: ``killed``, ``interrupted`` or ``pending``."""
-    if not any(entry.kind == "note" and "counts" in entry.attachment for entry in earlier.entries[-3:]):
+    begun = max(entry.seq for entry in earlier if entry.seq == 0 or entry.kind == "resumed")
+    if not any(entry.kind == "note" and "counts" in entry.attachment for entry in earlier.entries[begun:]):
         return "killed"
     steps = [entry for entry in earlier if entry.kind == "step"]
     return "interrupted" if steps and steps[-1].attachment["phase"] == "begin" else "pending"

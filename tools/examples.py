@@ -102,6 +102,7 @@ class Runner:
             "PYTHONUNBUFFERED": "1",
             "PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH")))),
             "PYTHON": sys.executable,
+            "STATIONGATE_HOME": str(folder / ".stationgate"),  # a key of its own, and no earlier runs
         }
 
     def output(self, block: Block) -> str:

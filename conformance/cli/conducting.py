@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import base64
+import signal
+import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from uuid import uuid4
 
 import click
@@ -29,7 +34,7 @@ from ..transcript import Transcript
 from .ending import Ended, finish
 from .options import Outputs
 
-__all__ = ["Ended", "conduct", "operator_of", "reopened"]
+__all__ = ["Ended", "conduct", "let_go", "operator_of", "reopened"]
 
 
 def operator_of(non_interactive: bool, command: str | None) -> Operator:
@@ -79,29 +84,57 @@ class _Entered:
 def conduct(plan: Plan, profile: Profile, operator: Operator, journal: Journal, outputs: Outputs) -> Ended:
     """Run the plan, or what is left of it, and end it as a run ends; the journal goes once the evidence is sealed."""
     try:
-        entered = _Entered.enter(profile, journal)
-        with operator:
-            live = _lived(plan, profile, operator, journal, entered.run_id)
-        entered.look_back(profile, live.transcript)
+        with _sigterm_as_ctrl_c():
+            entered = _Entered.enter(profile, journal)
+            with operator:
+                live = _lived(plan, profile, operator, journal, entered.run_id)
+            entered.look_back(profile, live.transcript)
+            code = ExitCode.INTERRUPTED if live.interrupted else ExitCode.ERROR if live.failure else None
+            ended = finish(plan, profile, live.transcript, outputs, code=code)
     except BaseException:
-        journal.close(remove=not journal.holds_a_run)
-        raise
-    code = None
-    if live.interrupted:
-        code = ExitCode.INTERRUPTED
-    elif live.failure:
-        code = ExitCode.ERROR
-    try:
-        ended = finish(plan, profile, live.transcript, outputs, code=code)
-    except BaseException:
-        journal.close()  # what could not be sealed is still there to be gone on with
+        let_go(journal)
         raise
     journal.close(remove=True)
     entered.leave(live.transcript, profile, ended, finished=code is None)
-    _name_what_is_left(live, outputs)
+    if live.interrupted:
+        _say_how_to_go_on(Path(outputs.bundle or journal.bundle))
+    for name, value in outstanding(live.transcript).items():
+        click.echo(_("NOT PUT BACK on the device: {name}, which was {value}").format(name=name, value=value), err=True)
     if live.failure:
         raise live.failure
     return ended
+
+
+def let_go(journal: Journal) -> None:
+    """End a run of which nothing was sealed: what happened in it is still there to be gone on with."""
+    kept = journal.holds_a_run
+    journal.close(remove=not kept)
+    if kept:
+        _say_how_to_go_on(journal.bundle)
+
+
+def _say_how_to_go_on(bundle: Path) -> None:
+    click.echo(_("go on with: conformance resume {bundle}").format(bundle=bundle), err=True)
+
+
+@contextmanager
+def _sigterm_as_ctrl_c() -> Iterator[None]:
+    """Have SIGTERM, by which a service manager or a closing session ends a program, end a run as Ctrl-C does."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        handler = signal.getsignal(signal.SIGINT)  # asyncio has its own while a loop runs
+        if not callable(handler):
+            raise KeyboardInterrupt
+        handler(number, frame)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield  # which no signal reaches
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if before is None else before)
 
 
 def _lived(plan: Plan, profile: Profile, operator: Operator, journal: Journal, run_id: str) -> LiveRun:
@@ -112,7 +145,7 @@ def _lived(plan: Plan, profile: Profile, operator: Operator, journal: Journal, r
         if journal.torn:
             torn = base64.b64encode(journal.torn).decode()
             earlier.add("note", earlier[-1].t_mono, torn=torn)
-        if remains(earlier, profile, plan).steps == ("connect",) and not outstanding(earlier):
+        if not _is_left(earlier, profile, plan):
             return LiveRun(earlier)  # it ended; only its evidence was not sealed
 
     def told(host: str, port: int) -> None:
@@ -127,13 +160,6 @@ def _lived(plan: Plan, profile: Profile, operator: Operator, journal: Journal, r
         )  # fmt: skip
 
 
-def _name_what_is_left(live: LiveRun, outputs: Outputs) -> None:
-    if live.interrupted:
-        click.echo(_("go on with: conformance resume {bundle}").format(bundle=outputs.bundle), err=True)
-    for name, value in outstanding(live.transcript).items():
-        click.echo(_("NOT PUT BACK on the device: {name}, which was {value}").format(name=name, value=value), err=True)
-
-
 def reopened(bundle: Path) -> tuple[Journal, Profile, Plan, Path]:
     """Return the journal of a run to go on with, its profile, its plan, and the bundle it is to become.
 
@@ -144,22 +170,39 @@ def reopened(bundle: Path) -> tuple[Journal, Profile, Plan, Path]:
     if bundle.name.endswith(JOURNAL_SUFFIX):
         bundle = bundle.with_name(bundle.name.removesuffix(JOURNAL_SUFFIX))
     path = journal_of(bundle)
-    if path.exists():
+    if path.exists() and path.stat().st_size:
         journal = Journal.reopen(path)
     elif bundle.exists():
         from ..bundle import open_bundle
 
         journal = Journal.rewrite(path, open_bundle(bundle).transcript.to_lines())
+    elif path.exists():
+        journal = Journal.reopen(path)
     else:
         raise UsageFault(
             _("there is neither {bundle} nor {journal}").format(bundle=bundle, journal=path.name),
             _("name the bundle that the interrupted run was to become"),
         )
     try:
-        return journal, *_declared(journal, path), bundle
+        profile, plan = _declared(journal, path)
+        if journal.sealed and not _is_left(journal.transcript, profile, plan):
+            raise UsageFault(
+                _("{file}: nothing is left to do, every step took place").format(file=bundle),
+                _("judge it again with: conformance rejudge {bundle}; or begin anew with: conformance run").format(
+                    bundle=bundle
+                ),
+            )
     except BaseException:
-        journal.close(remove=bundle.exists())
+        journal.close(remove=not journal.holds_a_run)
         raise
+    return journal, profile, plan, bundle
+
+
+def _is_left(transcript: Transcript | None, profile: Profile, plan: Plan) -> bool:
+    """Whether a run has steps to take or settings to put back."""
+    if transcript is None:
+        return True
+    return remains(transcript, profile, plan).steps != ("connect",) or bool(outstanding(transcript))
 
 
 def _declared(journal: Journal, path: Path) -> tuple[Profile, Plan]:
@@ -167,7 +210,7 @@ def _declared(journal: Journal, path: Path) -> tuple[Profile, Plan]:
     known = transcript.run if transcript is not None else {}
     if not known:
         raise UsageFault(
-            _("{file}: the run ended before it began").format(file=path), _("remove the file and run again")
+            _("{file}: the run ended before it began").format(file=path), _("run it again from its beginning")
         )
     if known["simulated"]:
         raise UsageFault(_("{file}: a simulated run does not go on").format(file=path), _("run the demo again"))

@@ -15,11 +15,12 @@ from stationgate.language import _
 from stationgate.options import Group
 
 from ..live.journal import Journal, journal_of
+from ..live.operator import Operator
 from ..live.progress import shown_progress
 from ..plan import Mode, make_plan
 from ..profile import Profile, load
 from ..verdicts import CaseResult, Verdict
-from .conducting import Ended, conduct, operator_of, reopened
+from .conducting import Ended, conduct, let_go, operator_of, reopened
 from .ending import finish
 from .options import Outputs, address, evidence_options, planned
 
@@ -110,8 +111,17 @@ def _add_run(cli: Group) -> None:
         bundle = Path(outputs.bundle or _default_bundle(declared.name))
         outputs = replace(outputs, bundle=str(bundle))
         outputs.check()
-        acting = operator_of(non_interactive, operator)
-        return conduct(plan, declared, acting, Journal.create(journal_of(bundle)), outputs).exit_code
+        journal = Journal.create(journal_of(bundle))
+        return conduct(plan, declared, _acting(journal, non_interactive, operator), journal, outputs).exit_code
+
+
+def _acting(journal: Journal, non_interactive: bool, command: str | None) -> Operator:
+    """Return who acts in the run of a journal, once nothing else can be in its way: a rig starts to run here."""
+    try:
+        return operator_of(non_interactive, command)
+    except BaseException:
+        let_go(journal)
+        raise
 
 
 def _listening(profile: Profile, listen: str | None) -> Profile:
@@ -156,11 +166,11 @@ def _add_resume(cli: Group) -> None:
         outputs = replace(outputs, bundle=outputs.bundle or str(path))
         try:
             outputs.check()
-            acting = operator_of(non_interactive, operator)
+            declared = _listening(profile, listen)
         except BaseException:
-            journal.close()
+            let_go(journal)
             raise
-        return conduct(plan, _listening(profile, listen), acting, journal, outputs).exit_code
+        return conduct(plan, declared, _acting(journal, non_interactive, operator), journal, outputs).exit_code
 
 
 def _add_replay(cli: Group) -> None:
@@ -194,9 +204,9 @@ def _add_replay(cli: Group) -> None:
         bundle = Path(outputs.bundle or _default_bundle(f"replay-{recorded.profile.name}"))
         outputs = replace(outputs, bundle=str(bundle))
         outputs.check()
-        acting = operator_of(non_interactive, operator)
+        declared = _listening(recorded.profile, listen)
         journal = Journal.create(journal_of(bundle))
-        ended = conduct(plan, _listening(recorded.profile, listen), acting, journal, outputs)
+        ended = conduct(plan, declared, _acting(journal, non_interactive, operator), journal, outputs)
         return _compared(case, before[case], ended)
 
 

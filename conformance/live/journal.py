@@ -23,9 +23,12 @@ __all__ = ["JOURNAL_SUFFIX", "Journal", "journal_of"]
 #: What the name of a bundle gets while its run lasts.
 JOURNAL_SUFFIX: Final = ".journal"
 _LOCK_SUFFIX: Final = ".lock"
+_PART_SUFFIX: Final = ".part"
 #: What a power cut may cost. What changes the device is made safe before it is sent.
 SYNC_S: Final = 1.0
 _SYNC_AT_ONCE: Final = b'"kind":"setting"'
+#: A run that could not listen has seen nothing.
+_FIRST_STEP: Final = b'"kind":"step"'
 
 
 def journal_of(bundle: Path) -> Path:
@@ -40,12 +43,23 @@ class Journal:
         path: Where it stands.
         transcript: What it holds already.
         torn: A last line that was cut short, empty where there was none.
+        sealed: Whether all of it stands in a bundle as well.
     """
 
-    def __init__(self, path: Path, lock: FileLock, transcript: Transcript | None = None, torn: bytes = b"") -> None:
+    def __init__(
+        self,
+        path: Path,
+        lock: FileLock,
+        transcript: Transcript | None = None,
+        *,
+        torn: bytes = b"",
+        sealed: bool = False,
+    ) -> None:
         self.path = path
         self.transcript = transcript
         self.torn = torn
+        self.sealed = sealed
+        self._begun = False
         self._lock = lock
         self._synced = time.monotonic()
         self._file = path.open("ab", buffering=0)
@@ -58,15 +72,7 @@ class Journal:
             UsageFault: If there is one already: an unfinished run is not thrown away.
             EnvironmentFault: If another process runs it.
         """
-        lock = _locked(path)
-        if path.exists() and path.stat().st_size:
-            lock.release()
-            bundle = path.name.removesuffix(JOURNAL_SUFFIX)
-            raise UsageFault(
-                _("{file} holds a run that did not end").format(file=path),
-                _("go on with it: conformance resume {bundle}; or give another --bundle").format(bundle=bundle),
-            )
-        return cls(path, lock)
+        return cls(path, _begun(path))
 
     @classmethod
     def reopen(cls, path: Path) -> Journal:
@@ -85,7 +91,7 @@ class Journal:
         except BaseException:
             lock.release()
             raise
-        return cls(path, lock, transcript, torn)
+        return cls(path, lock, transcript, torn=torn)
 
     @classmethod
     def rewrite(cls, path: Path, lines: bytes) -> Journal:
@@ -95,8 +101,7 @@ class Journal:
             UsageFault: If there is one already.
             EnvironmentFault: If another process runs it, or it cannot be written.
         """
-        journal = cls.create(path)
-        journal.close(release=False)
+        lock = _begun(path)
         # All of it or nothing: a part would stand for the run, and hide the whole one beside it.
         part = path.with_name(path.name + _PART_SUFFIX)
         try:
@@ -105,21 +110,28 @@ class Journal:
                 os.fsync(file.fileno())
             part.replace(path)
         except OSError as error:
-            journal.close()
+            part.unlink(missing_ok=True)
+            lock.release()
             raise EnvironmentFault(
-                _("cannot write {path}: {why}").format(path=path, why=reason(error)), _("make room, then go on")
+                _("cannot write {path}: {why}").format(path=path, why=reason(error)),
+                _("a run that goes on needs room beside its bundle"),
             ) from error
-        journal = cls(path, journal._lock, Transcript.from_lines(lines.splitlines(keepends=True)))
-        journal.sealed = True
-        return journal
+        return cls(path, lock, Transcript.from_lines(lines.splitlines(keepends=True)), sealed=True)
+
+    @property
+    def bundle(self) -> Path:
+        """What it becomes."""
+        return self.path.with_name(self.path.name.removesuffix(JOURNAL_SUFFIX))
 
     @property
     def holds_a_run(self) -> bool:
-        """Whether anything was written that is worth keeping."""
-        return self.transcript is not None or bool(self.path.stat().st_size)
+        """Whether it is worth keeping: a run was begun, of which no bundle has everything."""
+        return not self.sealed and (bool(self.transcript) or self._begun)
 
     def write(self, line: bytes) -> None:
         """Hand a line to the operating system, which keeps it whatever becomes of this process."""
+        self.sealed = False
+        self._begun = self._begun or _FIRST_STEP in line
         view = memoryview(line)
         while view:
             view = view[self._file.write(view) :]
@@ -139,6 +151,19 @@ class Journal:
         self._lock.release()
         if remove:
             Path(self._lock.lock_file).unlink(missing_ok=True)
+
+
+def _begun(path: Path) -> FileLock:
+    """Return the lock of a journal that is not there yet."""
+    lock = _locked(path)
+    if path.exists() and path.stat().st_size:
+        lock.release()
+        bundle = path.with_name(path.name.removesuffix(JOURNAL_SUFFIX))
+        raise UsageFault(
+            _("{file} holds a run that did not end").format(file=path),
+            _("go on with it: conformance resume {bundle}; or give another --bundle").format(bundle=bundle),
+        )
+    return lock
 
 
 def _locked(path: Path) -> FileLock:

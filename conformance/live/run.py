@@ -172,8 +172,10 @@ def stimuli_left(plan: Plan, operator: Operator, left: Remains | None) -> list[t
 
 
 async def _settle(bench: Bench) -> StepEnd:
-    """Put back what the interrupted run had changed."""
+    """Put back what the interrupted run had changed, and let the device tell what it kept meanwhile."""
     await bench.leave_as_found()
+    # What it kept is late already: left unanswered, it would come again with the next report and not by itself.
+    await bench.sleep(bench.limits.settle_s)
     return StepEnd()
 
 

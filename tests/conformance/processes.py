@@ -102,6 +102,9 @@ class Process:
     ) -> None:
         self.kill()
 
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
     def kill(self) -> int:
         """End it as nobody can prevent."""
         self.process.kill()
@@ -164,9 +167,6 @@ class Suite(Process):
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.words} did not end within {limit_s:g} s:\n{self.stderr}") from None
 
-    def send(self, number: signal.Signals) -> None:
-        self.process.send_signal(number)
-
     @property
     def running(self) -> bool:
         return self.process.poll() is None
@@ -202,8 +202,7 @@ class Workplace:
         self.profile.write_text(profile, encoding="utf-8")
         self.bundle = folder / "door.zip"
         self.journal = folder / "door.zip.journal"
-        home = folder.parent / "home"
-        home.mkdir(exist_ok=True)
+        home = folder / "home"
         kept = {key: value for key, value in os.environ.items() if not key.startswith(("COV_", "PYTEST_"))}
         self.env = kept | {"PYTHONPATH": str(ROOT), "STATIONGATE_HOME": str(home), "LC_ALL": "C.UTF-8"}
 

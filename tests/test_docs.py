@@ -262,13 +262,21 @@ def tutorial(lang: str) -> str:
     return (DOCS / lang / "tutorial" / "first-verdict.md").read_text("utf-8")
 
 
+def prompt(act: Act) -> str:
+    lines = [f">>> {act.prompt}"]
+    if act.undo:
+        again = language.gettext("once more (attempt {attempt})").format(attempt=act.attempt)
+        lines.append(f"    {again}: {act.undo}")
+    keys = "   ".join(answers()[id].shown for id in act.text.answers)
+    return "\n".join([*lines, f"    {language.gettext('expected')}: {act.expect}", f"    {keys}", ""])
+
+
 @pytest.mark.parametrize("lang", language.LANGUAGES)
-def test_prompt_of_the_tutorial_is_the_operators(lang: language.Language) -> None:
-    act = Act("open", "fingerprint", "A")
+def test_prompts_on_the_pages_are_the_operators(lang: language.Language) -> None:
+    door = (DOCS / lang / "howto" / "at-the-door.md").read_text("utf-8")
     with language.speaking(lang):
-        keys = "   ".join(answers()[id].shown for id in act.text.answers)
-        prompt = f">>> {act.prompt}\n    {language.gettext('expected')}: {act.expect}\n    {keys}\n"
-    assert prompt in tutorial(lang)
+        assert prompt(Act("open", "fingerprint", "A")) in tutorial(lang)
+        assert prompt(Act("open", "face", "A", attempt=2)) in door
 
 
 @pytest.mark.parametrize("lang", language.LANGUAGES)

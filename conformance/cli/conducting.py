@@ -91,11 +91,11 @@ def conduct(plan: Plan, profile: Profile, operator: Operator, journal: Journal, 
             entered.look_back(profile, live.transcript)
             code = ExitCode.INTERRUPTED if live.interrupted else ExitCode.ERROR if live.failure else None
             ended = finish(plan, profile, live.transcript, outputs, code=code)
+            entered.leave(live.transcript, profile, ended, finished=code is None)
     except BaseException:
         let_go(journal)
         raise
     journal.close(remove=True)
-    entered.leave(live.transcript, profile, ended, finished=code is None)
     if live.interrupted:
         _say_how_to_go_on(Path(outputs.bundle or journal.bundle))
     for name, value in outstanding(live.transcript).items():

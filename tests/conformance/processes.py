@@ -74,12 +74,16 @@ def until(condition: Callable[[], Any], what: str, limit_s: float = LONG_S) -> A
     return found
 
 
-def free_port(seed: int | None = None) -> int:
-    chance = random.Random(seed)
-    for _try in range(1000):
-        port = chance.choice(PORTS)
-        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
+#: Each is given once, so that two places made at the same time do not get the same one.
+_LEFT = iter(random.sample(PORTS, len(PORTS)))
+_ONE_AT_A_TIME = threading.Lock()
+
+
+def free_port() -> int:
+    with _ONE_AT_A_TIME:
+        for port in _LEFT:
+            with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+                return port
     raise AssertionError("no free port")
 
 

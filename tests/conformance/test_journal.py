@@ -173,7 +173,7 @@ class TestWhatIsKept:
 
         with monkeypatch.context() as disk:
             disk.setattr(os, "fsync", full)
-            with pytest.raises(EnvironmentFault, match="cannot write .*no space"):
+            with pytest.raises(EnvironmentFault, match=r"cannot write .*no space"):
                 Journal.rewrite(journal_of(bundle), written)
         assert not journal_of(bundle).exists()
         journal = Journal.rewrite(journal_of(bundle), written)

@@ -29,6 +29,8 @@ pytestmark = pytest.mark.loopback
 AT_ONCE = 20
 #: Moments of a kill, seconds from the first entry of a run that takes a little longer.
 LENGTH_S = 20.0
+#: What takes longer than this does not end.
+WHOLE_S = 180.0
 #: Starting Python is most of the work: more at once than there are processors would starve the runs that go on.
 STARTING = threading.BoundedSemaphore(os.cpu_count() or 1)
 
@@ -60,7 +62,7 @@ def started(place: Workplace, rig: str, number: int, *more: str) -> Iterator[Sui
 def whole(folder: Path) -> Ended:
     place = Workplace(folder)
     with place.door() as door, started(place, door.rig, 0) as suite:
-        suite.wait()
+        suite.wait(WHOLE_S)
     return Ended(place, suite, 0)
 
 
@@ -75,7 +77,7 @@ def killed(folder: Path, seed: int) -> Ended:
                 time.sleep(moment - before)
                 assert suite.running, suite.stderr
         with started(place, door.rig, len(moments), "--html", str(folder / "report.html")) as suite:
-            suite.wait()
+            suite.wait(WHOLE_S)
     return Ended(place, suite, len(moments))
 
 

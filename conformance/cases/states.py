@@ -195,14 +195,7 @@ def end_of_fault_is_reported(e: Evidence) -> Outcome:
 def report_repeats_what_was_told(e: Evidence) -> Outcome:
     findings = Findings()
     reports = {id(heard) for heard in e.periodic}
-    changes = {
-        code: sorted(
-            (h.data_time, h.seq, h.codes[code])
-            for h in e.door_data
-            if id(h) not in reports and code in h.codes and h.data_time is not None
-        )
-        for code in STATES
-    }
+    changes = {code: _changes(e, code, reports) for code in STATES}
     for heard in e.periodic:
         findings.looked()
         for code, value in heard.codes.items():
@@ -214,6 +207,22 @@ def report_repeats_what_was_told(e: Evidence) -> Outcome:
                 findings.fail(said, heard.where(code))
     expected = say("the timed report says what the last report of a change said")
     return findings.outcome(expected, say("{count} reports", count=findings.looked_at))
+
+
+def _changes(e: Evidence, code: str, reports: set[int]) -> list[tuple[float, int, str]]:
+    """Return what the device told of a state besides its timed reports: time, order and value.
+
+    Where it tells changes of this state by itself, a frame with several states is a report even if none was due, and
+    cannot be the truth that others are held against; unless it is the first on its link, which tells what is.
+    """
+    told = [h for h in e.door_data if id(h) not in reports and code in h.codes]
+    lone = {id(h) for h in told if sum(state in h.codes for state in STATES) == 1}
+    if lone:
+        greetings: dict[int, int] = {}
+        for heard in e.frames:
+            greetings.setdefault(heard.link, heard.seq)
+        told = [h for h in told if id(h) in lone or h.seq == greetings[h.link]]
+    return sorted((h.data_time, h.seq, h.codes[code]) for h in told if h.data_time is not None)
 
 
 def _told_before(report: Heard, changes: list[tuple[float, int, str]]) -> str | None:

@@ -16,7 +16,10 @@ from . import looking, preparing, proving, running, sealed
 __all__ = ["build", "profile_language"]
 
 #: Options whose value is the next word, which is then no profile.
-_WITH_VALUE = frozenset({"-x", "--exclude", "--listen", "--html", "--junit", "--lang", "--explain"})
+_WITH_VALUE = frozenset(
+    {"-x", "--exclude", "--listen", "--html", "--junit", "--lang", "--explain", "--bundle", "--sign-key", "--attach"}
+    | {"--baseline", "--operator", "--forward", "--shorten"}
+)
 
 
 def profile_language(argv: Sequence[str]) -> str | None:

@@ -119,6 +119,9 @@ def _add(command: Callable[..., int], options: list[Callable[..., Any]]) -> Call
     return command
 
 
+_EXAMPLES = {"--listen": "0.0.0.0:8212", "--forward": "10.0.0.5:8212"}
+
+
 def address(text: str, option: str = "--listen") -> tuple[str, int]:
     """Return host and port of ``HOST:PORT``.
 
@@ -130,7 +133,7 @@ def address(text: str, option: str = "--listen") -> tuple[str, int]:
         return host.strip("[]") or "0.0.0.0", int(port)  # what an empty host means to whoever writes it
     raise UsageFault(
         _("{option} {text!r}: expected HOST:PORT").format(option=option, text=text),
-        _("for example: {option} 0.0.0.0:8212").format(option=option),
+        _("for example: {option} {address}").format(option=option, address=_EXAMPLES[option]),
     )
 
 

@@ -108,7 +108,8 @@ def _add_run(cli: Group) -> None:
     ) -> int:
         declared = _listening(load(profile), listen)
         plan = planned(declared, select, exclude, _mode(passive, forward, shorten))
-        bundle = Path(outputs.bundle or _default_bundle(declared.name))
+        _not_to_itself(declared, forward)
+        bundle = _new_bundle(outputs, declared.name)
         outputs = replace(outputs, bundle=str(bundle))
         outputs.check()
         journal = Journal.create(journal_of(bundle))
@@ -140,6 +141,26 @@ def _mode(passive: bool, forward: str | None, shorten: int | None) -> Mode:
             _("--shorten sets something on the device, --passive and --forward set nothing"), _("leave one of them out")
         )
     return Mode(passive, forward or "", shorten or 0)
+
+
+def _not_to_itself(profile: Profile, forward: str | None) -> None:
+    """Refuse to relay to the suite's own port, which would never end."""
+    if forward:
+        host, port = address(forward, "--forward")
+        own = {"0.0.0.0", "127.0.0.1", "::", "::1", "localhost", profile.listen.get("host", "127.0.0.1")}
+        if port == profile.listen.get("port") and host in own:
+            raise UsageFault(
+                _("--forward {address} is where this run listens").format(address=forward),
+                _("name the official platform"),
+            )
+
+
+def _new_bundle(outputs: Outputs, name: str) -> Path:
+    """Return where the evidence of a new run goes; that of an earlier one is not written over."""
+    bundle = Path(outputs.bundle or _default_bundle(name))
+    if bundle.is_file() and bundle.stat().st_size:
+        raise UsageFault(_("{file} holds the evidence of another run").format(file=bundle), _("give another --bundle"))
+    return bundle
 
 
 def _default_bundle(name: str) -> str:
@@ -201,7 +222,7 @@ def _add_replay(cli: Group) -> None:
                 _("{file} holds no verdict on {case}").format(file=source, case=case),
                 _("list them with: conformance show {file}").format(file=source),
             )
-        bundle = Path(outputs.bundle or _default_bundle(f"replay-{recorded.profile.name}"))
+        bundle = _new_bundle(outputs, f"replay-{recorded.profile.name}")
         outputs = replace(outputs, bundle=str(bundle))
         outputs.check()
         declared = _listening(recorded.profile, listen)

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+import click
 from filelock import FileLock, Timeout
 
 from stationgate.exits import DataFault, EnvironmentFault, UsageFault, reason
@@ -59,10 +61,13 @@ class Journal:
         self.transcript = transcript
         self.torn = torn
         self.sealed = sealed
+        self.failure: OSError | None = None  #: why nothing is written any more, ``None`` while all is well
         self._begun = False
         self._lock = lock
         self._synced = time.monotonic()
-        self._file = path.open("ab", buffering=0)
+        # It holds passwords and badge codes: for its owner only.
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o600)
+        self._file = os.fdopen(descriptor, "ab", buffering=0)
 
     @classmethod
     def create(cls, path: Path) -> Journal:
@@ -129,14 +134,32 @@ class Journal:
         return not self.sealed and (bool(self.transcript) or self._begun)
 
     def write(self, line: bytes) -> None:
-        """Hand a line to the operating system, which keeps it whatever becomes of this process."""
+        """Hand a line to the operating system, which keeps it whatever becomes of this process.
+
+        Where that fails, a full disk for one, the run goes on with what is in memory and can still be sealed elsewhere;
+        :attr:`failure` says so, and the journal ends with the last whole line.
+        """
         self.sealed = False
         self._begun = self._begun or _FIRST_STEP in line
-        view = memoryview(line)
-        while view:
-            view = view[self._file.write(view) :]
-        if _SYNC_AT_ONCE in line or time.monotonic() - self._synced > SYNC_S:
-            self.sync()
+        if self.failure:
+            return
+        size = os.fstat(self._file.fileno()).st_size
+        try:
+            view = memoryview(line)
+            while view:
+                view = view[self._file.write(view) :]
+            if _SYNC_AT_ONCE in line or time.monotonic() - self._synced > SYNC_S:
+                self.sync()
+        except OSError as error:
+            self.failure = error
+            with suppress(OSError):
+                self._file.truncate(size)
+            click.echo(
+                _("cannot write {path}: {why}; the run goes on, and could not be resumed").format(
+                    path=self.path, why=reason(error)
+                ),
+                err=True,
+            )
 
     def sync(self) -> None:
         """Make what was written survive a power cut."""
@@ -145,7 +168,8 @@ class Journal:
 
     def close(self, *, remove: bool = False) -> None:
         """Let go of the journal; ``remove`` once everything it holds is sealed."""
-        self._file.close()
+        with suppress(OSError):
+            self._file.close()
         if remove:
             self.path.unlink(missing_ok=True)
         self._lock.release()

@@ -48,6 +48,8 @@ class Link(asyncio.Protocol):
             self._relay.open(self.bench.mode.forward)
 
     def data_received(self, data: bytes) -> None:
+        if self._relay:
+            self._relay.pass_on(data)  # whatever becomes of the run: it is not ours
         if self._transport is None or self.bench.stopped:
             return
         self.bytes_in += len(data)
@@ -55,10 +57,9 @@ class Link(asyncio.Protocol):
         self.bench.counts["bytes"] += len(data)
         seq = self.bench.record(self, "in", data)
         if seq is None:
-            self.cut("transcript full")
+            if not self._relay:
+                self.cut("transcript full")
             return
-        if self._relay:
-            self._relay.pass_on(data)
         # The entry's own time, so that the record alone gives the same arrival as the live run saw.
         self._take(self._reader.feed(seq, data, self.bench.transcript[seq].t_mono))
         self._watch()
@@ -72,7 +73,7 @@ class Link(asyncio.Protocol):
             else:
                 self._unreadable = 0 if item.understood else self._unreadable + len(item.frame.raw)
                 self.bench.heard(item, self)
-        if self._unreadable > self.bench.limits.garbage_bytes:
+        if self._unreadable > self.bench.limits.garbage_bytes and not self._relay:
             self.bench.garbage(self)
 
     def _watch(self) -> None:
@@ -123,7 +124,10 @@ class Link(asyncio.Protocol):
             self._relay.resume()
 
     def eof_received(self) -> bool:
-        return False
+        if self._relay is None:
+            return False
+        self._relay.device_ended()
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._stall:

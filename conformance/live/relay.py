@@ -17,7 +17,7 @@ __all__ = ["MAX_WAITING_BYTES", "Relay"]
 
 #: How long the platform may take to accept a connection.
 CONNECT_S: Final = 20.0
-#: Bytes of a device that wait for the platform. The device's own link is paused long before.
+#: Bytes of a device that wait for the platform before its own link is paused.
 MAX_WAITING_BYTES: Final = 1 << 20
 
 
@@ -36,6 +36,8 @@ class Relay(asyncio.Protocol):
         self._task: asyncio.Task[None] | None = None
         self._waiting = bytearray()
         self._closed = False
+        self._device_ended = False
+        self._platform_ended = False
 
     def open(self, address: str) -> None:
         """Connect to ``HOST:PORT``; what the device sends meanwhile waits."""
@@ -66,7 +68,7 @@ class Relay(asyncio.Protocol):
         elif not self._closed:
             self._waiting += data
             if len(self._waiting) > MAX_WAITING_BYTES:
-                self._lost("too much waits for the platform")
+                self._device.pause_reading()
 
     def pause(self) -> None:
         """Take no more from the platform: the device does not take it."""
@@ -78,26 +80,46 @@ class Relay(asyncio.Protocol):
         if self._upstream is not None:
             self._upstream.resume_reading()
 
+    def device_ended(self) -> None:
+        """Tell the platform that the device will say no more; it may still be answered."""
+        self._device_ended = True
+        if self._upstream is not None:
+            self._end_half(self._upstream)
+
+    def _end_half(self, transport: asyncio.Transport) -> None:
+        """End one direction; both sides once both directions are over."""
+        if self._device_ended and self._platform_ended:
+            self.close()
+            self._link.end("both sides have ended")
+        elif _can_end_half(transport):
+            transport.write_eof()
+
     def close(self) -> None:
-        """End the platform's side, as the device ended its own; what it said is still delivered."""
+        """End the platform's side, as the device ended its own; what it said is still delivered.
+
+        A device that connects, reports and leaves may be gone before the platform has accepted: it gets all the same.
+        """
         self._closed = True
         if self._upstream is not None:
             self._upstream.close()
-        elif self._task is not None:
+        elif self._task is not None and not self._waiting:
             self._task.cancel()
 
     # From the platform
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
-        if self._closed:
-            transport.abort()
-            return
         self._upstream = transport
         self._link.bench.relay_found(self._link)
         if self._waiting:
             transport.write(bytes(self._waiting))
             self._waiting.clear()
+            if not self._device.is_closing():
+                self._device.resume_reading()
+        if self._closed:
+            transport.close()
+        elif self._device_ended:
+            self._end_half(transport)
 
     def data_received(self, data: bytes) -> None:
         self._link.send(data, by="platform")
@@ -109,9 +131,18 @@ class Relay(asyncio.Protocol):
         self._device.resume_reading()
 
     def eof_received(self) -> bool:
-        return False
+        self._platform_ended = True
+        self._end_half(self._device)
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         if not self._closed:
             self._closed = True
             self._link.end("closed by the platform")
+
+
+def _can_end_half(transport: asyncio.Transport) -> bool:
+    try:
+        return transport.can_write_eof()
+    except NotImplementedError:
+        return False

@@ -143,6 +143,7 @@ async def _observe(bench: Bench) -> StepEnd:
         if await change(bench, "RtdInterval", str(bench.mode.shorten_s)):
             # One interval until the timer has taken it, then as many as decide.
             rest = bench.mode.shorten_s * (limits.min_intervals + 2) + limits.arrival_warn_s
+            rest += limits.latency_fail_s  # a report that is too late must have the time to come
             bench.tell(say("observing the timed reports at the shortened interval"), rest)
             await bench.sleep(rest)
             await restore(bench)

@@ -129,6 +129,11 @@ class RequirementFacts:
         """How many of its cases are PASS."""
         return sum(case.verdict is Verdict.PASS for case in self.cases)
 
+    @property
+    def held(self) -> bool:
+        """Whether every one of its cases that applies is PASS."""
+        return self.passed > 0 and all(c.verdict in (Verdict.PASS, Verdict.NOT_APPLICABLE) for c in self.cases)
+
 
 @dataclass(frozen=True, slots=True)
 class NotJudged:

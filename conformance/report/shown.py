@@ -263,7 +263,7 @@ class Redactor:
                 found += self._in_log(data, field)
             else:
                 found.append(_Mask(field.start, field.end, self._field_text(field)))
-        if self._outward:
+        if self._outward and b"&&" in data:  # the bytes of a frame, not a word of a sentence
             near = slice(max(0, low - _CRC_REACH), high + _CRC_REACH)
             found += [_Mask(m.start(1) + near.start, m.end(1) + near.start, MASK) for m in _CRC.finditer(data[near])]
         # A token may begin before and end after what is shown.

@@ -174,7 +174,7 @@ class _Writer:
         yield from self._labelled(rows, indent=2)
 
     def _passes(self) -> Iterator[str]:
-        shown = [requirement for requirement in self.report.requirements if requirement.passed]
+        shown = [requirement for requirement in self.report.requirements if requirement.held]
         if not shown:
             return
         column = max(display_width(requirement.id) for requirement in shown)

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
+
+import pytest
 
 from conformance import literal
 from conformance.evidence import Evidence
+from conformance.live.bench import Bench
+from conformance.live.operator import AbsentOperator
 from conformance.plan import Mode, make_plan
 from conformance.transcript import Transcript
 from conformance.verdicts import Verdict
@@ -105,3 +110,58 @@ class Asking(asyncio.Protocol):
         assert isinstance(transport, asyncio.Transport)
         for byte in literal.request(b"20250915100000000", b"81", b"1011", PW.encode(), MN.encode(), b""):
             transport.write(bytes([byte]))
+
+
+@pytest.mark.loopback
+class TestRelayOnRealSockets:
+    """What a hasty or hostile device sends arrives at the platform all the same."""
+
+    async def through(self, *pieces: bytes, half: bool = False) -> tuple[bytes, bytes]:
+        """Send each piece on a connection of its own; return what the platform got and how the last was answered."""
+        got = bytearray()
+        ended = asyncio.Event()
+        left = len(pieces)
+
+        async def platform(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            nonlocal left
+            got.extend(await reader.read(-1))
+            writer.write(b"answer")
+            await writer.drain()
+            writer.close()
+            left -= 1
+            if not left:
+                ended.set()
+
+        loop = asyncio.get_running_loop()
+        server = await asyncio.start_server(platform, "127.0.0.1", 0)
+        mode = Mode(forward=f"127.0.0.1:{server.sockets[0].getsockname()[1]}")
+        transcript = Transcript(epoch=time.time() - loop.time(), clock="real")
+        bench = Bench(PROFILE, transcript, AbsentOperator(), mode=mode)
+        await bench.listen("127.0.0.1", 0)
+        answer = b""
+        for piece in pieces:
+            reader, writer = await asyncio.open_connection("127.0.0.1", bench.port)
+            writer.write(piece)
+            if half:
+                writer.write_eof()
+                answer = await reader.read(-1)
+            writer.close()
+        async with asyncio.timeout(10):
+            await ended.wait()
+        bench.stop_listening()
+        server.close()
+        return bytes(got), answer
+
+    def test_devices_that_send_and_leave_lose_nothing(self) -> None:
+        frame = literal.request(b"20250915100000000", b"81", b"2081", PW.encode(), MN.encode(), b"")
+        got, _answer = asyncio.run(self.through(*[frame] * 20))
+        assert got == frame * 20
+
+    def test_bytes_that_nobody_can_read_are_passed_on_too(self) -> None:
+        piece = bytes(range(256)) * 4000
+        got, _answer = asyncio.run(self.through(piece))
+        assert got == piece
+
+    def test_device_that_will_say_no_more_is_still_answered(self) -> None:
+        got, answer = asyncio.run(self.through(b"all", half=True))
+        assert (got, answer) == (b"all", b"answer")

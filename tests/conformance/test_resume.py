@@ -9,7 +9,7 @@ import pytest
 
 from conformance.evidence import Evidence
 from conformance.live.settings import outstanding
-from conformance.plan import Mode, make_plan
+from conformance.plan import Mode, Plan, make_plan
 from conformance.verdicts import Verdict
 
 from .benches import BenchClock, Fate, profile_with, run
@@ -116,3 +116,18 @@ def test_profile_with_another_interval_is_not_the_rule_on_a_real_clock() -> None
     quick = Behaviour(interval_s=lambda interval, index: 300.0)
     ended = run(plan, profile, clock=BenchClock(), behaviour=quick)
     assert ended.verdicts(profile, plan)["access/report/data-time-step"] is Verdict.INCONCLUSIVE
+
+
+@pytest.mark.parametrize("fault", ["report-inverts-door", "report-stuck-fault", "hj212-2017-door-state"])
+@pytest.mark.parametrize("killed_at", [(), (60.0,)])
+@pytest.mark.parametrize("plan", [PLAN, SHORTENED], ids=["plain", "shortened"])
+def test_report_that_contradicts_the_changes_is_never_the_truth(
+    fault: str, killed_at: tuple[float, ...], plan: Plan
+) -> None:
+    ended = run(plan, PROFILE, faults=(fault,), clock=BenchClock(), fate=Fate(killed_at=killed_at))
+    assert ended.verdicts(PROFILE, plan)["access/report/true-state"] is not Verdict.PASS
+
+
+def test_shortened_observation_leaves_a_late_report_the_time_to_come() -> None:
+    ended = run(SHORTENED, PROFILE, faults=("late-upload",), clock=BenchClock())
+    assert ended.verdicts(PROFILE, SHORTENED)["access/report/latency"] is Verdict.FAIL

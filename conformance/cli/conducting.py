@@ -16,7 +16,7 @@ from uuid import uuid4
 
 import click
 
-from stationgate.exits import DataFault, ExitCode, UsageFault
+from stationgate.exits import DataFault, EnvironmentFault, ExitCode, UsageFault
 from stationgate.language import _
 
 from ..evidence import Evidence
@@ -67,10 +67,14 @@ class _Entered:
     def look_back(self, profile: Profile, transcript: Transcript) -> None:
         """Put on record which runs of the same sample there were before."""
         mn = Evidence(transcript, profile).mn
-        if mn:
-            self.ledger.learn(self.run_id, mn)
-        told = self.ledger.history(Sample.of(profile.sample, mn), before=self.run_id)
-        transcript.add("history", transcript[-1].t_mono, **told)
+        try:
+            if mn:
+                self.ledger.learn(self.run_id, mn)
+            told = self.ledger.history(Sample.of(profile.sample, mn), before=self.run_id)
+        except EnvironmentFault as fault:  # the report then says that no list was consulted; the verdicts stand
+            click.echo(str(fault), err=True)
+        else:
+            transcript.add("history", transcript[-1].t_mono, **told)
 
     def leave(self, transcript: Transcript, profile: Profile, ended: Ended, *, finished: bool) -> None:
         """Enter how it ended."""
@@ -119,7 +123,7 @@ def _say_how_to_go_on(bundle: Path) -> None:
 
 @contextmanager
 def _sigterm_as_ctrl_c() -> Iterator[None]:
-    """Have SIGTERM, by which a service manager or a closing session ends a program, end a run as Ctrl-C does."""
+    """Have SIGTERM, by which a service manager ends a program, end a run as Ctrl-C does."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
         handler = signal.getsignal(signal.SIGINT)  # asyncio has its own while a loop runs

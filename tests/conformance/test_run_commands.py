@@ -29,7 +29,9 @@ pytestmark = pytest.mark.loopback
 signals = pytest.mark.skipif(sys.platform == "win32", reason="no signals between processes")
 
 #: Decides nothing on the timed reports, and quickly.
-QUICK = PROFILE.replace("observe_s = 14", "observe_s = 3") + "min_intervals = 0\narrival_warn_s = 1\n"
+QUICK = (
+    PROFILE.replace("observe_s = 14", "observe_s = 3") + "min_intervals = 0\narrival_warn_s = 1\nlatency_fail_s = 1\n"
+)
 OBSERVE = "access/report/data-time-step"
 FAULT = "access/alarm/fault"
 SPEAKS = "access/link/speaks"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from .codes import CommandKind, ExeRtn, FlagBits, QnRtn, Reply
 from .connection import Connection, Role
 from .crc import crc16
-from .editions import HJ_212_2017, RULES, Edition, Rules
+from .editions import HJ_212_2017, HJ_212_2025, HJ_T_212_2005, RULES, Edition, Rules, rules_of
 from .errors import Hj212Error, LimitError, LocalProtocolError, MessageError, RemoteProtocolError
 from .framing import Frame, Framer, Noise, build_frame
 from .messages import Message, compose
@@ -18,6 +18,8 @@ from .times import CHINA, QnSource
 __all__ = [
     "CHINA",
     "HJ_212_2017",
+    "HJ_212_2025",
+    "HJ_T_212_2005",
     "RULES",
     "CommandKind",
     "Connection",
@@ -44,4 +46,5 @@ __all__ = [
     "crc16",
     "format_segment",
     "parse_segment",
+    "rules_of",
 ]

@@ -26,7 +26,7 @@ from contextlib import suppress
 from enum import Enum, auto
 from typing import Final
 
-from .codes import CommandKind, ExeRtn, QnRtn, Reply, command_row
+from .codes import CommandKind, ExeRtn, QnRtn, Reply
 from .editions import Rules
 from .errors import LimitError, LocalProtocolError
 from .events import (
@@ -45,6 +45,7 @@ from .events import (
 )
 from .framing import Frame, Framer, Noise
 from .messages import Message, acknowledgement, notice_answer, request_answer, request_result
+from .tables.commands import command_row
 
 __all__ = ["MAX_OUTSTANDING", "MAX_UNSENT_BYTES", "STALL_S", "Connection", "Role"]
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from .codes import read_table
 from .editions import Rules
+from .tables import read_table
 
 __all__ = ["Deviation", "DeviationRow", "deviation_rows"]
 

@@ -61,6 +61,7 @@ MAY_HAVE_EFFECTS = (
 LAYERS: dict[str, list[set[str]]] = {
     "hj212": [
         {"errors", "editions", "codes"},
+        {"tables", "tables.commands", "tables.fields", "tables.flags"},
         {"crc", "segment", "framing"},
         {"messages"},
         {"events"},

@@ -8,11 +8,14 @@ from contextlib import suppress
 from stationgate.language import _, pick
 from stationgate.layout import display_width, pad
 
-from ..codes import CommandKind, command_row, data_flags, fields
+from ..codes import CommandKind
 from ..explain import readable_segment
 from ..framing import Frame
 from ..messages import Message
 from ..segment import hide_passwords, parse_segment
+from ..tables.commands import command_row
+from ..tables.fields import fields
+from ..tables.flags import data_flags
 from ..times import parse_qn, parse_time
 from .shown import clean
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-from ..codes import FlagBits, Reply, commands
+from ..codes import FlagBits, Reply
 from ..deviations import Deviation
 from ..editions import Rules
+from ..tables.commands import commands
 from ..times import parse_qn
 from .header import Header, number
 from .note import note_part, note_value

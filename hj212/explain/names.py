@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
-from ..codes import FieldRow, fields
+from ..tables.fields import FieldRow, fields
 from .part import Part
 
 __all__ = ["is_cp", "likely_name", "likely_row", "names"]

@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from ..codes import FieldRow, data_flags
 from ..deviations import Deviation
+from ..tables.fields import FieldRow
+from ..tables.flags import data_flags
 from ..times import parse_time
 from .names import likely_row
 from .note import note, note_key, note_part, note_value

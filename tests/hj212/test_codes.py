@@ -11,8 +11,8 @@ import pytest
 
 import hj212
 from hj212 import HJ_212_2017, RULES, CommandKind, Edition, Reply
-from hj212.codes import command_row, commands
 from hj212.editions import declared_edition
+from hj212.tables.commands import command_row, commands
 
 
 class TestCommands:

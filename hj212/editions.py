@@ -132,9 +132,10 @@ HJ_T_212_2005 = Rules(
     minute_intervals=(),
     clauses=MappingProxyType(
         {
-            "frame": "HJ/T 212-2005 6.3.1",
-            "segment": "HJ/T 212-2005 6.3.2",
-            "parameters": "HJ/T 212-2005 6.3.3",
+            # Its clause numbers are not known here.
+            "frame": "HJ/T 212-2005",
+            "segment": "HJ/T 212-2005",
+            "parameters": "HJ/T 212-2005",
             "crc": "HJ/T 212-2005 Annex A",
         }
     ),

@@ -28,7 +28,8 @@ from conformance.profile import limit_table
 from conformance.steps import STEPS
 from hj212.cli import build_command as hj212_command
 from hj212.deviations import deviation_rows
-from hj212.editions import HJ_212_2017
+from hj212.differences import Difference, differences
+from hj212.editions import HJ_212_2017, RULES, Edition
 from simulator.cli import build as simulator_command
 from simulator.faults import FAULTS, Fault
 from stationgate.language import LANGUAGES, Language, pick, speaking
@@ -358,6 +359,46 @@ def deviations() -> Lines:
         )
 
 
+# Editions
+
+
+def editions() -> Lines:
+    yield pick("# 各版本的差别", "# Differences between the editions")
+    yield ""
+    yield pick(
+        "`hj212` 按这些记录读写三个版本；`hj212 editions` 打印同样的内容。“?” 表示只有一个来源，或只是合理的推断："
+        "它是一个可以替换的默认值（`dataclasses.replace`），不作为判定不合格的依据。",
+        "The records by which `hj212` reads and writes the three editions; `hj212 editions` prints the same. A `?` "
+        "marks what one source alone says or what is only a fair reading: a default to be replaced "
+        "(`dataclasses.replace`), and never by itself the ground of a FAIL.",
+    )
+    yield ""
+    for differs, title in (
+        (True, ("## 不同之处", "## Where they differ")),
+        (False, ("## 相同之处", "## Where they agree")),
+    ):
+        yield pick(*title)
+        yield ""
+        head = (pick("内容", "fact"), "`Rules`", *(rules.title for rules in RULES.values()))
+        yield from table(
+            head,
+            (
+                (prose(pick(row.zh, row.en)), code(row.fact), *(edition_cell(row, edition) for edition in RULES))
+                for row in differences()
+                if row.differs is differs
+            ),
+        )
+
+
+def edition_cell(row: Difference, edition: Edition) -> str:
+    value = row.values[edition]
+    if value is None:
+        return "—"
+    text = pick("是", "yes") if value is True else pick("否", "no") if value is False else code(str(value))
+    doubt = " ?" if edition in row.unconfirmed else ""
+    return f"{text}{doubt} ({row.clauses[edition]})" if edition in row.clauses else f"{text}{doubt}"
+
+
 # The operator
 
 
@@ -433,6 +474,7 @@ PAGES: Final[dict[str, Callable[[], Lines]]] = {
     "cases.md": cases,
     "command-line.md": command_line,
     "deviations.md": deviations,
+    "editions.md": editions,
     "faults.md": faults,
     "glossary.md": glossary,
     "limits.md": limits,

@@ -13,6 +13,7 @@ from stationgate.options import group
 
 from .crc import add_crc
 from .decode import add_decode
+from .editions import add_editions
 from .encode import add_encode
 from .listen import add_listen
 
@@ -34,4 +35,5 @@ def build_command() -> click.Command:
     add_encode(cli)
     add_crc(cli)
     add_listen(cli)
+    add_editions(cli)
     return cli

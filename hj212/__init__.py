@@ -12,7 +12,7 @@ from .editions import HJ_212_2017, HJ_212_2025, HJ_T_212_2005, RULES, Edition, R
 from .errors import Hj212Error, LimitError, LocalProtocolError, MessageError, RemoteProtocolError
 from .framing import Frame, Framer, Noise, build_frame
 from .messages import Message, compose
-from .segment import Segment, format_segment, parse_segment
+from .segment import FlatSegment, Segment, SegmentHeader, format_segment, parse_flat, parse_header, parse_segment
 from .times import CHINA, QnSource
 
 __all__ = [
@@ -26,6 +26,7 @@ __all__ = [
     "Edition",
     "ExeRtn",
     "FlagBits",
+    "FlatSegment",
     "Frame",
     "Framer",
     "Hj212Error",
@@ -41,10 +42,13 @@ __all__ = [
     "Role",
     "Rules",
     "Segment",
+    "SegmentHeader",
     "build_frame",
     "compose",
     "crc16",
     "format_segment",
+    "parse_flat",
+    "parse_header",
     "parse_segment",
     "rules_of",
 ]

@@ -243,6 +243,12 @@ class Connection:
         """Send the bytes of a whole frame and await nothing: an answer composed elsewhere, or a deliberate mistake."""
         self._write(frame)
 
+    def prolong(self, request: Message, now: float) -> None:
+        """Let the wait for a request of ours start over: records that answer it are on the way, with other QNs."""
+        exchange = self._exchange(request)
+        if exchange:
+            exchange.deadline = now + self.overtime_s
+
     def answer(self, request: Message, code: QnRtn = QnRtn.READY) -> None:
         """Send the 9011 of a request we received."""
         self._write(request_answer(request, self.rules, code).encode(self.rules))

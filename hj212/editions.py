@@ -67,9 +67,12 @@ class Rules:
     title: str
     flag_version: int  #: version number in bits 7..2 of Flag
     header_fields: tuple[str, ...]  #: order in which the header fields are written
+    header_order_fixed: bool = True  #: whether another order is a deviation
     required_fields: tuple[str, ...]  #: header fields that every frame carries
     omitted_in_uploads: frozenset[str] = frozenset()  #: of the required fields those that an upload may omit
     omitted_in_acknowledgements: frozenset[str] = frozenset()  #: header fields that 9014 is written without
+    range_separator: str = ";"  #: between BeginTime and EndTime
+    stop_repeats_qn: bool = False  #: whether 2012 and 2022 carry the QN of the request they stop
     reply_qn_in_parameters: bool = False  #: answers carry the request's QN as the first parameter, not as a field
     acknowledgement_names_packet: bool = False  #: 9014 repeats CN, PNO and PNUM of the upload as parameters
     numbered_needs_packet_numbers: bool = True  #: bit D of Flag means that PNUM and PNO are there
@@ -79,6 +82,8 @@ class Rules:
     packets_share_qn: bool  #: whether the packets of a split message carry one QN
     max_password_chars: int
     mn_pattern: str  #: regular expression of a well-formed MN
+    factor_pattern: str = r"[wa][0-9]{5}|L[0-9A-Za-z]{1,3}|[eg][0-9A-Za-z]{5}|[iI][0-9][0-9A-Za-z]{4}|SB[0-9]{1,3}"
+    """Regular expression of a well-formed code before the hyphen of a key (tables B.1 to B.10)."""
     mn_empty_for: frozenset[str] = frozenset()  #: commands whose MN may be empty
     reply_system: str  #: ST of 9011..9014
     back_fill_field: bool = False  #: whether ``RF=1`` marks a packet from the back-fill store
@@ -106,10 +111,13 @@ HJ_T_212_2005 = Rules(
     title="HJ/T 212-2005",
     flag_version=0,
     header_fields=("QN", "ST", "CN", "PW", "MN", "Flag", "PNUM", "PNO", "CP"),
+    header_order_fixed=False,  # its examples have QN behind CN, and PNO before PNUM
     # The examples of uploads, 9012 and 9014 go without QN and Flag; those of 9014 also without PW and MN.
     required_fields=("ST", "CN", "PW", "MN"),
     omitted_in_uploads=frozenset({"QN", "Flag"}),
     omitted_in_acknowledgements=frozenset({"PW", "MN", "Flag"}),
+    range_separator=",",
+    stop_repeats_qn=True,
     reply_qn_in_parameters=True,
     acknowledgement_names_packet=True,
     # Every request example says Flag=3 and has no packet numbers.
@@ -120,6 +128,7 @@ HJ_T_212_2005 = Rules(
     packets_share_qn=True,
     max_password_chars=6,
     mn_pattern=r"[0-9A-Za-z]{14}",
+    factor_pattern=r"[0-9]{2,3}|[SB][0-9]{2}|L[0-9A-Za-z]{1,3}|SB[0-9]{1,3}",
     reply_system="91",
     response_timeout_s=10.0,
     resend_count=3,
@@ -182,6 +191,8 @@ HJ_212_2025 = replace(
     flag_version=2,  # table 3
     header_fields=("QN", "ST", "CN", "PW", "MN", "Flag", "PNUM", "PNO", "RF", "CP"),  # table 3
     max_packets=9,  # table 3 gives PNUM and PNO one digit each; read literally (unconfirmed)
+    # Power monitoring (d) and production conditions (p) are new in Annex B.
+    factor_pattern=HJ_212_2017.factor_pattern + r"|[dp][0-9A-Za-z]{5}",
     mn_empty_for=frozenset({"1001", "9013"}),  # 6.8, before the platform has given a code
     back_fill_field=True,  # table 3
     max_data_flag_chars=4,  # table 10 has `Td`; longer ones are allowed for (unconfirmed)

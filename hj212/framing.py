@@ -10,6 +10,9 @@ lie costs one frame:
 
 * CR LF followed by ``##`` and four digits before the declared end starts over at once; so does a CR LF whose four
   preceding characters are the right check value of what precedes them: the frame is then known to end there;
+* ciphertext (HJ 212-2025 6.4) may hold any bytes, and the check value is that of the plaintext. Inside a data area
+  CR LF and ``##`` with four digits therefore start over only where ``&&`` and a check value stand before or the name
+  of a header field stands behind them, or where no ``&&``, check value and CR LF stand at the declared end;
 * without CR LF at the declared end, a right check value at the declared place still proves the frame (its tail is
   lost); otherwise the frame ends at the next CR LF or before the next header, whichever comes first.
 
@@ -20,9 +23,10 @@ heartbeat lines, comes out as :class:`Noise`. How the input is split never chang
 from __future__ import annotations
 
 import re
+from enum import Enum
 from typing import Final
 
-from .crc import crc16
+from .crc import EMPTY_SEGMENT_CRC, POSSIBLE_VALUES, crc16
 
 __all__ = ["MAX_FRAME_BYTES", "MAX_LINE_ENDS", "MAX_NOISE_BYTES", "Frame", "Framer", "Noise", "build_frame"]
 
@@ -31,8 +35,9 @@ __all__ = ["MAX_FRAME_BYTES", "MAX_LINE_ENDS", "MAX_NOISE_BYTES", "Frame", "Fram
 MAX_FRAME_BYTES: Final = 2 + 4 + 9999 + 4 + 2
 #: Bytes outside any frame are handed on at each line end, and at the latest after this many.
 MAX_NOISE_BYTES: Final = 1024
-#: A legal frame holds no CR LF before its tail. One with this many is cut at the first, so that a hostile peer cannot
-#: have the check value of every line computed again at every byte.
+#: A legal frame holds no CR LF before its tail, ciphertext hardly any. No more than this many are looked at, and where
+#: they prove nothing the frame is cut at the first, so that a hostile peer cannot have the check value of every line
+#: computed again at every byte.
 MAX_LINE_ENDS: Final = 16
 
 _OVERHEAD = 12
@@ -42,7 +47,12 @@ _LAST_HEADER = re.compile(rb"##(?!#)")  # the same, where nothing more will come
 _NEXT_START = re.compile(rb"##[0-9]{4}")
 _DAMAGED_END = re.compile(rb"\r\n|##[0-9]{4}")
 _HEX4 = re.compile(rb"[0-9A-Fa-f]{4}\Z")
+# As printed -> value. Only these can be right, in either letter case; most others need no computing.
+_VALUES = {b"%04X" % value: value for value in (*POSSIBLE_VALUES, EMPTY_SEGMENT_CRC)}
 _AFTER_CLOSE = re.compile(rb"&&([0-9A-Fa-f]{0,4})\Z")
+_CLOSED = re.compile(rb"&&[0-9A-Fa-f]{4}\Z")
+_OPEN = b"CP=&&"
+_FIRST_FIELDS = (b"QN=", b"ST=", b"CN=", b"PW=", b"MN=", b"CP=")  # no longer ones: MAX_FRAME_BYTES + 8 must hold
 _LOOKS_LIKE_SEGMENT = re.compile(rb"(?:QN|ST|CN|MN|CP) ?=")
 _TAILS = (_CRLF, b"\n", b"\r")
 
@@ -226,18 +236,51 @@ def _noise(data: bytes, at: int, start: int, header_found: bool, base: int, fina
 def _early_end(data: bytes, at: int, end: int, final: bool) -> int | None:
     """Find a proof that the frame ends before the declared end; 0 when that cannot be told yet."""
     first = line_end = data.find(_CRLF, at + 6, end - 2)
+    area = first >= 0 and data.startswith(_FIRST_FIELDS, at + 6) and data.find(_OPEN, at + 6, first) >= 0
+    doubtful = 0  # where the frame ends unless the declared end turns out to be one
     for _ in range(MAX_LINE_ENDS):
         if line_end < 0:
-            return None
+            break
         if line_end - 4 >= at + 6 and _crc_matches(data[at + 6 : line_end - 4], data[line_end - 4 : line_end]):
-            return line_end + 2
-        following = data[line_end + 2 : line_end + 8]
-        if _NEXT_START.match(following):
-            return line_end + 2
-        if len(following) < 6 and not final and _may_become_header(following):
+            return doubtful or line_end + 2
+        start = _starts_over(data, line_end, area, final)
+        if start is None:
             return 0
+        if start is _Start.CERTAIN:
+            return doubtful or line_end + 2
+        if start is _Start.DOUBTFUL and not doubtful:
+            doubtful = line_end + 2
         line_end = data.find(_CRLF, line_end + 2, end - 2)
-    return first + 2
+    if line_end >= 0:
+        doubtful = doubtful or first + 2
+        if not area:
+            return doubtful
+    if not doubtful:
+        return None
+    if end > len(data) and not final:
+        return 0
+    closed = end <= len(data) and data.startswith(_CRLF, end - 2) and _CLOSED.search(data, end - 8, end - 2)
+    return None if closed else doubtful
+
+
+class _Start(Enum):
+    """Whether a frame starts behind a CR LF."""
+
+    NONE = 0
+    DOUBTFUL = 1  #: it may be ciphertext
+    CERTAIN = 2
+
+
+def _starts_over(data: bytes, line_end: int, area: bool, final: bool) -> _Start | None:
+    """Tell whether a frame starts behind the CR LF at ``line_end``; ``None`` when that cannot be told yet."""
+    following = data[line_end + 2 : line_end + 11]
+    if not _NEXT_START.match(following):
+        return None if len(following) < 6 and not final and _may_become_header(following) else _Start.NONE
+    if not area or _CLOSED.search(data, line_end - 6, line_end) or following.startswith(_FIRST_FIELDS, 6):
+        return _Start.CERTAIN
+    if not final and any(name.startswith(following[6:]) for name in _FIRST_FIELDS):
+        return None
+    return _Start.DOUBTFUL
 
 
 def _may_become_header(start: bytes) -> bool:
@@ -245,7 +288,8 @@ def _may_become_header(start: bytes) -> bool:
 
 
 def _crc_matches(segment: bytes, crc_text: bytes) -> bool:
-    return bool(_HEX4.match(crc_text)) and int(crc_text, 16) == crc16(segment)
+    value = _VALUES.get(crc_text.upper())
+    return value is not None and value == crc16(segment)
 
 
 def _tail_lost(data: bytes, at: int, length: int, base: int) -> Frame | None:

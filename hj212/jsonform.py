@@ -2,9 +2,9 @@
 
 One object per frame: ``edition, qn, st, cn, pw, mn, flag, pnum, pno, items, crc_ok, length_ok, deviations``. ``items``
 is the data area in wire order, a list of items of ``[key, value]`` pairs, the value ``null`` where the ``=`` is
-missing. Absent fields are ``null``; numbers written plainly are numbers, anything else is the text as sent.
-Undecodable bytes are backslash-escaped. Passwords are ``***`` unless asked for; then ``raw``, the frame in base64,
-is added, so that the way back is exact.
+missing. ``rf`` stands behind ``pno`` where the frame has RF. Other absent fields are ``null``; numbers written plainly
+are numbers, anything else is the text as sent. Undecodable bytes are backslash-escaped. Passwords are ``***`` unless
+asked for; then ``raw``, the frame in base64, is added, so that the way back is exact.
 """
 
 from __future__ import annotations
@@ -35,8 +35,10 @@ FIELDS: Final = {
     "flag": "Flag",
     "pnum": "PNUM",
     "pno": "PNO",
+    "rf": "RF",
 }
-_NUMBERS = ("flag", "pnum", "pno")
+_NUMBERS = ("flag", "pnum", "pno", "rf")
+_ONLY_WHEN_PRESENT = frozenset({"rf"})
 _MASKED = re.compile(r"PW\s*=?\s*\*\*\*", re.IGNORECASE)
 _OTHER_KEYS = frozenset({"edition", "items", "crc_ok", "length_ok", "deviations", "raw"})
 
@@ -128,6 +130,7 @@ def build(fields: Mapping[str, str], items: list[list[Pair]], edition: Edition |
     rules = RULES.get(edition, HJ_212_2017) if edition else HJ_212_2017
     names = {name: fields[key] for key, name in FIELDS.items() if key in fields}
     header = [[name, names[name]] for name in rules.header_fields if name in names]
+    header += [[name, text] for name, text in names.items() if name not in rules.header_fields]
     segment = Segment(header, items, ";CP=&&" if header else "CP=&&")
     data = format_segment(segment)
     again = parse_segment(data)
@@ -143,6 +146,8 @@ def _fields(message: Message, show_secrets: bool) -> dict[str, Any]:
     shown: dict[str, Any] = {}
     for key, name in FIELDS.items():
         text = message.segment.field(name)
+        if text is None and key in _ONLY_WHEN_PRESENT:
+            continue
         if text is not None and not show_secrets:
             text = MASK if key == "pw" else hide_passwords(text)
         shown[key] = _plain_number(text) if key in _NUMBERS else None if text is None else _escaped(text)
@@ -225,7 +230,7 @@ def _agrees(frame: Frame, data: Mapping[str, Any], wanted: Mapping[str, str], it
     there = _fields(Message(parse_segment(readable_segment(frame))), show_secrets=True)
     for key in FIELDS:
         if key in data and not (key == "pw" and wanted.get(key) == MASK):
-            text = None if there[key] is None else str(there[key])
+            text = None if there.get(key) is None else str(there[key])
             if wanted.get(key) != text:
                 return False
     return "items" not in data or [[[*pair, None][:2] for pair in item] for item in items] == there["items"]

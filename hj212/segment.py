@@ -8,13 +8,30 @@ become lone surrogates (``surrogateescape``) and turn back into the same bytes.
 
     QN=..;ST=..;...;CP=&&DataTime=..;w01018-Rtd=2.2,w01018-Flag=N&&
     `------ header ----'    `---------------- items --------------'
+
+Three doors, by how much is needed; they agree on every input:
+
+* :func:`parse_segment` gives items of pairs, as ``;`` and ``,`` nest them;
+* :func:`parse_flat` gives the pairs one after the other; where an item ends is not in the pairs;
+* :func:`parse_header` gives the header alone and leaves the data area as it is until asked for.
 """
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["Pair", "Segment", "format_segment", "hide_passwords", "parse_segment", "password_spans"]
+__all__ = [
+    "FlatSegment",
+    "Pair",
+    "Segment",
+    "SegmentHeader",
+    "format_segment",
+    "hide_passwords",
+    "parse_flat",
+    "parse_header",
+    "parse_segment",
+    "password_spans",
+]
 
 #: ``[key, value]`` as sent; ``[text]`` alone where the ``=`` is missing.
 Pair = list[str]
@@ -56,13 +73,7 @@ class Segment:
 
     def field(self, name: str) -> str | None:
         """Return the value of the first header field called ``name``, blanks trimmed; ``None`` when absent."""
-        for pair in self.header:
-            if pair[0] == name and len(pair) == 2:
-                return pair[1].strip()
-        for pair in self.header:
-            if pair[0].strip() == name and len(pair) == 2:
-                return pair[1].strip()
-        return None
+        return _field(self.header, name)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Segment) and all(getattr(self, n) == getattr(other, n) for n in self.__slots__)
@@ -70,8 +81,79 @@ class Segment:
     __hash__ = None  # type: ignore[assignment]  # a Segment is mutable
 
     def __repr__(self) -> str:
-        header = hide_passwords(";".join("=".join(pair) for pair in self.header))
-        return f"<Segment {header!r}, {len(self.items)} items>"
+        return f"<Segment {_shown(self.header)}, {len(self.items)} items>"
+
+
+class FlatSegment:
+    """One data segment with its data area as a single list of pairs.
+
+    The pairs alone no longer say whether ``;`` or ``,`` stood between two of them: which value belongs to which
+    sampling time, door or log is told by their names only. :attr:`area` still has it.
+
+    Attributes:
+        header: As in :class:`Segment`.
+        opening: As in :class:`Segment`.
+        pairs: Every pair of the data area in wire order, whatever separated it from the next.
+        area: The text of the data area as sent.
+        closing: As in :class:`Segment`.
+        trailer: As in :class:`Segment`.
+    """
+
+    __slots__ = ("area", "closing", "header", "opening", "pairs", "trailer")
+
+    def __init__(
+        self, header: list[Pair], pairs: list[Pair], area: str, opening: str, closing: str, trailer: str
+    ) -> None:
+        self.header = header
+        self.pairs = pairs
+        self.area = area
+        self.opening = opening
+        self.closing = closing
+        self.trailer = trailer
+
+    def field(self, name: str) -> str | None:
+        """Return the value of the first header field called ``name``, blanks trimmed; ``None`` when absent."""
+        return _field(self.header, name)
+
+    def items(self) -> list[list[Pair]]:
+        """Return the pairs nested, as :attr:`Segment.items`; parsed anew from :attr:`area` at each call."""
+        return _split_around_logs(self.area) if self.area else []
+
+    def __repr__(self) -> str:
+        return f"<FlatSegment {_shown(self.header)}, {len(self.pairs)} pairs>"
+
+
+class SegmentHeader:
+    """The header of one data segment, its data area untouched: what routing and answering need.
+
+    Attributes:
+        data: The segment as it was given.
+        header: As in :class:`Segment`.
+        opening: As in :class:`Segment`.
+    """
+
+    __slots__ = ("_segment", "data", "header", "opening")
+
+    def __init__(self, data: bytes, header: list[Pair], opening: str) -> None:
+        self.data = data
+        self.header = header
+        self.opening = opening
+        self._segment: Segment | None = None
+
+    def field(self, name: str) -> str | None:
+        """Return the value of the first header field called ``name``, blanks trimmed; ``None`` when absent."""
+        return _field(self.header, name)
+
+    @property
+    def segment(self) -> Segment:
+        """The whole segment, taken apart when first asked for."""
+        segment = self._segment
+        if segment is None:
+            segment = self._segment = parse_segment(self.data)
+        return segment
+
+    def __repr__(self) -> str:
+        return f"<SegmentHeader {_shown(self.header)} of {len(self.data)} bytes>"
 
 
 def parse_segment(data: bytes) -> Segment:
@@ -104,6 +186,52 @@ def parse_segment(data: bytes) -> Segment:
     return Segment(header, items, opening, closing, trailer)
 
 
+def parse_flat(data: bytes) -> FlatSegment:
+    """Take one data segment apart without nesting; any bytes will do.
+
+    >>> parse_flat(b"ST=32;CN=2011;CP=&&DataTime=20160801084957;w01018-Rtd=2.2,w01018-Flag=N&&").pairs
+    [['DataTime', '20160801084957'], ['w01018-Rtd', '2.2'], ['w01018-Flag', 'N']]
+    """
+    text = data.decode("utf-8", "surrogateescape")
+    head, opening, rest = text.partition(_OPEN)
+    if not opening:
+        head, opening, rest = _partition_without_opening(text)
+        header = [field.split("=", 1) for field in head.split(";")] if head else []
+    elif head[-1:] == ";":
+        opening = ";CP=&&"
+        header = [field.split("=", 1) for field in head[:-1].split(";")]
+    else:
+        header = [field.split("=", 1) for field in head.split(";")] if head else []
+    area, closing, trailer = rest.rpartition(_CLOSE)
+    if not closing:
+        area, trailer = rest, ""
+    if _LOG in area:
+        pairs = [pair for item in _split_around_logs(area) for pair in item]
+    elif area:
+        pairs = [pair.split("=", 1) for pair in area.replace(",", ";").split(";")]
+    else:
+        pairs = []
+    return FlatSegment(header, pairs, area, opening, closing, trailer)
+
+
+def parse_header(data: bytes) -> SegmentHeader:
+    """Take only the header of a data segment apart; any bytes will do.
+
+    >>> parse_header(b"ST=32;CN=2011;CP=&&DataTime=20160801084957&&").field("CN")
+    '2011'
+    """
+    end = data.find(b"CP=&&")
+    if end > 0:
+        text, opening = data[:end].decode("utf-8", "surrogateescape"), _OPEN
+        if text[-1] == ";":
+            text, opening = text[:-1], ";CP=&&"
+        return SegmentHeader(data, [field.split("=", 1) for field in text.split(";")], opening)
+    if end == 0:
+        return SegmentHeader(data, [], _OPEN)
+    text, opening, _ = _partition_without_opening(data.decode("utf-8", "surrogateescape"))
+    return SegmentHeader(data, [field.split("=", 1) for field in text.split(";")] if text else [], opening)
+
+
 def hide_passwords(text: str) -> str:
     """Return text of a segment, whole or damaged, with the value of every ``PW`` and ``NewPW`` as ``***``.
 
@@ -126,13 +254,27 @@ def format_segment(segment: Segment) -> bytes:
     return text.encode("utf-8", "surrogateescape")
 
 
-def _parse_without_opening(text: str) -> Segment:
+def _field(header: list[Pair], name: str) -> str | None:
+    for pair in header:
+        if pair[0] == name and len(pair) == 2:
+            return pair[1].strip()
+    for pair in header:
+        if pair[0].strip() == name and len(pair) == 2:
+            return pair[1].strip()
+    return None
+
+
+def _shown(header: list[Pair]) -> str:
+    return repr(hide_passwords(";".join("=".join(pair) for pair in header)))
+
+
+def _partition_without_opening(text: str) -> tuple[str, str, str]:
     """Split a segment that has no ``CP=&&``: CP missing altogether, or written without its first ``&&``."""
-    at = text.find(";CP=")
-    if at < 0:
-        head, opening, rest = text, "", ""
-    else:
-        head, opening, rest = text[:at], ";CP=", text[at + 4 :]
+    return text.partition(";CP=")
+
+
+def _parse_without_opening(text: str) -> Segment:
+    head, opening, rest = _partition_without_opening(text)
     area, closing, trailer = rest.rpartition(_CLOSE)
     if not closing:
         area, trailer = rest, ""

@@ -66,9 +66,11 @@ LAYERS: dict[str, list[set[str]]] = {
         {"messages"},
         {"events"},
         {"connection"},
+        {"host", "host.policy", "host.events", "host.stations", "host.commands"}
+        | {"host.requests", "host.packets", "host.setup", "host.enrolment", "host.core"},
         {"aio"},
         {"cli", "__main__"}
-        | {f"cli.{name}" for name in ("content", "crc", "decode", "decoding", "encode", "encoding")}
+        | {f"cli.{name}" for name in ("content", "crc", "decode", "decoding", "editions", "encode", "encoding")}
         | {f"cli.{name}" for name in ("listen", "receiving", "shown")},
     ],
 }

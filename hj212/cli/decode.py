@@ -8,6 +8,7 @@ from stationgate.language import _
 from stationgate.options import Group, json_option, read_input, show_secrets_option
 
 from ..editions import HJ_212_2017, RULES, Edition
+from ..saved import Form
 
 __all__ = ["add_decode"]
 
@@ -23,6 +24,7 @@ def add_decode(cli: Group) -> None:
         + _("Exit code: 0 all frames intact, 1 a bad frame or none at all, 2 usage."),
         examples=[
             ("hj212 decode capture.bin", _("read a file")),
+            ("hj212 decode assistant.log", _("read what a serial or network assistant saved, text or hex")),
             ("nc station 9000 | hj212 decode", _("read standard input")),
             ("hj212 decode capture.bin --json | jq .deviations", _("one JSON object per frame")),
         ],
@@ -35,9 +37,15 @@ def add_decode(cli: Group) -> None:
         default=HJ_212_2017.edition.value,
         help=_("Edition of the standard to check by. Default: {default}.").format(default=HJ_212_2017.edition.value),
     )
+    @click.option(
+        "--form",
+        type=click.Choice(["auto", *(form.value for form in Form)]),
+        default="auto",
+        help=_("How the input writes bytes: as they are, as lines of text, or as hexadecimal digits. Default: auto."),
+    )
     @show_secrets_option()
-    def decode(source: str, as_json: bool, edition: str, show_secrets: bool) -> int:
+    def decode(source: str, as_json: bool, edition: str, form: str, show_secrets: bool) -> int:
         from .decoding import Decoding
 
         run = Decoding(RULES[Edition(edition)], show_secrets=show_secrets, as_json=as_json)
-        return run.decode(read_input(source))
+        return run.decode(read_input(source), None if form == "auto" else Form(form))

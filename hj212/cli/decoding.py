@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import click
 
-from stationgate.exits import DataFault, ExitCode
+from stationgate.exits import DataFault, ExitCode, UsageFault
 from stationgate.language import _, current, ngettext
 from stationgate.streams import json_line
 
@@ -16,6 +16,7 @@ from ..editions import Rules
 from ..explain import examine
 from ..framing import Frame, Framer, Noise
 from ..jsonform import to_json
+from ..saved import Form, Saved, read_saved
 from .content import field_lines
 from .shown import deviation_lines, quoted
 
@@ -32,11 +33,25 @@ class Decoding:
     frames: int = 0
     bad: int = 0
     deviating: int = 0
+    saved: Saved = field(default_factory=lambda: Saved(Form.RAW, b""))
 
-    def decode(self, data: bytes) -> int:
-        """Print what the data hold and return the exit code."""
+    def decode(self, source: bytes, form: Form | None = None) -> int:
+        """Print what the input holds and return the exit code.
+
+        Raises:
+            UsageFault: If the input does not have the form given.
+        """
+        try:
+            self.saved = read_saved(source, form)
+        except ValueError as error:
+            raise UsageFault(
+                _("the input is not of the form '{form}'.").format(form=error), _("Leave out --form to find out.")
+            ) from error
+        if self.saved.form is not Form.RAW:
+            text = _("Read as '{form}'; offsets are those of the lines of the input.")
+            click.echo(text.format(form=self.saved.form.value), err=True)
         framer = Framer()
-        for found in _joined((*framer.feed(data), *framer.finish())):
+        for found in _joined((*framer.feed(self.saved.data), *framer.finish())):
             if isinstance(found, Frame):
                 self._frame(found)
             else:
@@ -52,7 +67,10 @@ class Decoding:
             click.echo(json_line(to_json(frame, self.rules, current(), show_secrets=self.show_secrets)))
         else:
             head = _("Frame {number} at byte {offset}, {size} bytes: {verdict}").format(
-                number=self.frames, offset=frame.offset, size=len(frame.raw), verdict=_verdict(frame, deviations)
+                number=self.frames,
+                offset=self.saved.offset(frame.offset),
+                size=len(frame.raw),
+                verdict=_verdict(frame, deviations),
             )
             click.echo(
                 "\n".join(
@@ -62,7 +80,9 @@ class Decoding:
 
     def _noise(self, noise: Noise) -> None:
         text = _("At byte {offset}: {size} bytes that belong to no frame: {text}")
-        click.echo(text.format(offset=noise.offset, size=len(noise.raw), text=quoted(noise.raw)), err=True)
+        click.echo(
+            text.format(offset=self.saved.offset(noise.offset), size=len(noise.raw), text=quoted(noise.raw)), err=True
+        )
 
     def _finish(self) -> int:
         if not self.frames:

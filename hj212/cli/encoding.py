@@ -9,10 +9,11 @@ from stationgate.exits import DataFault
 from stationgate.language import _, current
 from stationgate.textfile import encoding_of
 
-from ..editions import HJ_212_2017, Edition
+from ..editions import HJ_212_2017, Edition, rules_of
 from ..explain import examine
 from ..framing import Frame, Framer
 from ..jsonform import FormError, from_json
+from ..messages import Message
 from .shown import clean
 
 __all__ = ["encode_all"]
@@ -82,7 +83,8 @@ def _check(raw: bytes, number: int) -> Iterator[str]:
     """Refuse a frame built here that is larger than the standard allows; say what else is unusual about it."""
     framer = Framer()
     (frame,) = (item for item in (*framer.feed(raw), *framer.finish()) if isinstance(item, Frame))
-    for deviation in examine(frame, HJ_212_2017):
+    rules = rules_of(Message.from_bytes(frame.segment).flag, HJ_212_2017)
+    for deviation in examine(frame, rules):
         text = deviation.text(current())
         if deviation.code in ("segment-too-long", "parameters-too-long"):
             raise DataFault(_("frame {number}: {problem}").format(number=number, problem=f"{text}."))

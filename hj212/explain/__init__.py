@@ -9,7 +9,8 @@ which yields what it finds and needs nothing that another has found:
 
 * :mod:`.outline` where the parts are; :mod:`.frame` around the segment; :mod:`.text` the segment as a whole
 * :mod:`.separators` the header taken apart; :mod:`.header` which fields there are; :mod:`.fields` what they hold
-* :mod:`.area` the data area; :mod:`.pairs` each pair of it; :mod:`.signs` stray signs, also in the header
+* :mod:`.cipher` an encrypted data area; :mod:`.area` the data area; :mod:`.pairs` each pair of it
+* :mod:`.signs` stray signs, also in the header
 * :mod:`.part` text with its place; :mod:`.note` a deviation about it; :mod:`.names` the names of the table
 * :mod:`.quote` the place of a deviation, for people to see
 """
@@ -20,6 +21,7 @@ from ..deviations import Deviation
 from ..editions import Rules
 from ..framing import Frame
 from .area import examine_area
+from .cipher import examine_encryption
 from .fields import examine_fields
 from .frame import examine_frame
 from .header import declared_rules, examine_header, read_header
@@ -37,19 +39,19 @@ def examine(frame: Frame, rules: Rules) -> list[Deviation]:
 
     Args:
         frame: Any frame, intact or damaged.
-        rules: The edition expected. A frame whose Flag declares another is examined by that one's rules where this
-            library has them, else by these; either way it is said (``edition-other``).
+        rules: The edition expected. A frame whose Flag declares another, or that has no Flag and otherwise the form of
+            an edition without, is examined by that one's rules, and it is said (``edition-other``).
     """
     outline = Outline.of(frame)
-    header = read_header(outline, rules)
-    declared = declared_rules(header, rules)
+    header = read_header(outline)
+    declared = declared_rules(outline, header, rules)
+    encrypted = list(examine_encryption(outline, declared))
     found = [
-        *examine_frame(outline),
-        *examine_text(outline),
-        *examine_header(outline, header, rules),
+        *(encrypted or (*examine_frame(outline), *examine_text(outline))),
+        *examine_header(outline, header, declared, rules),
         *examine_fields(outline, header, declared),
         *examine_sizes(outline, declared),
-        *examine_area(outline),
+        *(() if encrypted else examine_area(outline, declared)),
     ]
     return sorted(found, key=lambda deviation: deviation.offset)
 

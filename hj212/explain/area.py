@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..deviations import Deviation
+from ..editions import Rules
 from .names import is_cp
 from .note import note, note_key
 from .outline import Outline
@@ -15,11 +16,11 @@ from .signs import examine_blanks
 __all__ = ["examine_area"]
 
 
-def examine_area(outline: Outline) -> Iterator[Deviation]:
+def examine_area(outline: Outline, rules: Rules) -> Iterator[Deviation]:
     """Yield what is wrong with the data area."""
     if outline.parsed.opening:
         yield from _examine_enclosure(outline)
-        yield from _examine_items(outline)
+        yield from _examine_items(outline, rules)
     elif not outline.cut:
         yield from _examine_missing_cp(outline)
 
@@ -53,16 +54,22 @@ def _examine_missing_cp(outline: Outline) -> Iterator[Deviation]:
     yield note("cp-missing", outline.header_end, 0)
 
 
-def _examine_items(outline: Outline) -> Iterator[Deviation]:
+def _examine_items(outline: Outline, rules: Rules) -> Iterator[Deviation]:
     items = outline.parsed.items
     start = outline.header_end + len(outline.parsed.opening)
     parts = list(in_a_row((pair for item in items for pair in item), start))
     codes: set[str | None] = set()
+    keys: set[str] = set()  # since the latest DataTime: history has several
     for part in parts[:-1] if outline.cut else parts:
         if part.text.strip():
             code = factor_code(part)
-            yield from examine_pair(part, new_code=code not in codes)
+            yield from examine_pair(part, rules, new_code=code not in codes)
             codes.add(code)
+            if part.key == "DataTime":
+                keys.clear()
+            elif code is not None and part.key in keys:
+                yield note_key("key-duplicate", part, part.key)
+            keys.add(part.key)
         elif part.text:
             yield from examine_blanks(part)
         elif part is parts[-1] and part.offset > start:

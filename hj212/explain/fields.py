@@ -25,12 +25,14 @@ _MN_CHARS_2005 = 14
 
 def examine_fields(outline: Outline, header: Header, rules: Rules) -> Iterator[Deviation]:
     """Yield what is wrong with the values of the header fields, each for itself and beside the others."""
+    command = header.fields.get("CN")
+    nameless = command is not None and command.value in rules.mn_empty_for
     for name, part in header.fields.items():
-        if name in _SHAPES:
+        if name in _SHAPES and not (name == "MN" and nameless and not part.value):
             yield from _SHAPES[name](part, rules)
     flag = header.fields.get("Flag")
     bits = number(flag.value, 255) if flag else None
-    yield from _examine_packets(header.fields, flag, bits, whole=not outline.cut)
+    yield from _examine_packets(header.fields, flag, bits, rules, whole=not outline.cut)
     yield from _examine_reply(header.fields, flag, bits, rules)
 
 
@@ -66,12 +68,18 @@ def _examine_password(part: Part, rules: Rules) -> Iterator[Deviation]:
 
 def _examine_identity(part: Part, rules: Rules) -> Iterator[Deviation]:
     if not re.fullmatch(rules.mn_pattern, part.value):
-        yield note_value("mn-2005" if len(part.value) == _MN_CHARS_2005 else "mn-shape", part, part.value)
+        code = "mn-2005" if len(part.value) == _MN_CHARS_2005 else "mn-shape"
+        yield note_value(code, part, part.value, "" if code == "mn-2005" else rules.mn_pattern)
 
 
 def _examine_flag(part: Part, _rules: Rules) -> Iterator[Deviation]:
     if number(part.value, 255) is None:
         yield note_value("flag-number", part, part.value)
+
+
+def _examine_back_fill(part: Part, rules: Rules) -> Iterator[Deviation]:
+    if rules.back_fill_field and part.value != "1":
+        yield note_part("back-fill-value", part, f"RF={part.value}", "RF=1")
 
 
 _SHAPES: dict[str, Callable[[Part, Rules], Iterator[Deviation]]] = {
@@ -81,26 +89,28 @@ _SHAPES: dict[str, Callable[[Part, Rules], Iterator[Deviation]]] = {
     "PW": _examine_password,
     "MN": _examine_identity,
     "Flag": _examine_flag,
+    "RF": _examine_back_fill,
 }
 
 
 def _examine_packets(
-    fields: Mapping[str, Part], flag: Part | None, bits: int | None, *, whole: bool
+    fields: Mapping[str, Part], flag: Part | None, bits: int | None, rules: Rules, *, whole: bool
 ) -> Iterator[Deviation]:
     """Yield whether PNUM and PNO are there exactly when Flag says so, and whether they are possible numbers."""
     packet = {name: fields[name] for name in ("PNUM", "PNO") if name in fields}
     missing = [name for name in ("PNUM", "PNO") if name not in fields]
     if flag and bits is not None and bits & FlagBits.NUMBERED:
-        if missing and whole:
+        if missing and whole and rules.numbered_needs_packet_numbers:
             yield note_value("packet-numbers-missing", flag, f"Flag={bits}", ", ".join(missing))
-    elif flag is None or bits is not None:
+    elif bits is not None or (flag is None and "Flag" in rules.required_fields):
         for name, part in packet.items():
             yield note_part("packet-numbers-unasked", part, name)
-    total = number(packet["PNUM"].value, 9999) if "PNUM" in packet else None
+    digits = len(str(rules.max_packets))
+    total = number(packet["PNUM"].value, rules.max_packets) if "PNUM" in packet else None
     for name, part in packet.items():
-        value = number(part.value, 9999)
-        limit = total if name == "PNO" and total else 9999
-        if not value or value > limit:
+        value = number(part.value, rules.max_packets)
+        limit = total if name == "PNO" and total else rules.max_packets
+        if not value or value > limit or len(part.value) > digits:
             yield note_part("packet-number-value", part, f"{name}={part.value}", f"1-{limit}")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from ..deviations import Deviation
+from ..editions import RULES, Rules
 from ..tables.fields import FieldRow
 from ..tables.flags import data_flags
 from ..times import parse_time
@@ -20,8 +21,9 @@ __all__ = ["MAX_LOG_BYTES", "examine_pair", "factor_code"]
 #: A log (操作日志) is shorter than this (HJ 212-2017 table B.10).
 MAX_LOG_BYTES: Final = 890
 
-# Tables B.1 to B.10: water, air, noise, process data of waste water and gas, site information, equipment.
-_CODE = re.compile(r"(?:[wa][0-9]{5}|L[0-9A-Za-z]{1,3}|[eg][0-9A-Za-z]{5}|[iI][0-9][0-9A-Za-z]{4}|SB[0-9]{1,3})\Z")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)\Z")
+#: Suffixes whose value is a number in every edition.
+_MEASURED = frozenset("-" + zs + name for zs in ("", "Zs") for name in ("Rtd", "Avg", "Min", "Max")) | {"-Cou"}
 _LOGS = re.compile(r"i[123]1001-Info\Z")
 
 
@@ -31,11 +33,12 @@ def factor_code(part: Part) -> str | None:
     return code if hyphen and "=" in part.text else None
 
 
-def examine_pair(part: Part, *, new_code: bool) -> Iterator[Deviation]:
+def examine_pair(part: Part, rules: Rules, *, new_code: bool) -> Iterator[Deviation]:
     """Yield what is wrong with one pair.
 
     Args:
         part: The pair.
+        rules: The rules to examine it by.
         new_code: Whether its factor code is the first of its kind; the shape of a code is told once.
     """
     yield from examine_blanks(part)
@@ -48,14 +51,15 @@ def examine_pair(part: Part, *, new_code: bool) -> Iterator[Deviation]:
     code = factor_code(part)
     if code is None:
         row = likely_row(part.key, "parameter")
-        yield from _examine_parameter(part, row)
+        yield from _examine_parameter(part, row, rules)
     else:
         suffix = "-" + part.key.rpartition("-")[2]
         row = likely_row(suffix, "suffix")
         if part.key.count("-") > 1:
             yield note_key("key-two-hyphens", part, part.key)
-        if new_code and not _CODE.match(code):
-            yield note("factor-shape", part.key_offset, wire_size(code), code)
+        if new_code and not re.fullmatch(rules.factor_pattern, code):
+            mistake, expected = _code_mistake(code, suffix, rules)
+            yield note(mistake, part.key_offset, wire_size(code), code, expected)
         yield from _examine_suffix(part, suffix, row)
     if not sign:
         yield from _examine_value(part, row)
@@ -68,7 +72,21 @@ def _examine_suffix(part: Part, suffix: str, row: FieldRow | None) -> Iterator[D
         yield note(code, at, wire_size(suffix), suffix, expected)
 
 
-def _examine_parameter(part: Part, row: FieldRow | None) -> Iterator[Deviation]:
+def _code_mistake(code: str, suffix: str, rules: Rules) -> tuple[str, str]:
+    """Return the known mistake that an ill-formed code is, and what was meant."""
+    if code.endswith("z") and re.fullmatch(rules.factor_pattern, code[:-1]):
+        return "factor-converted", f"{code[:-1]}-Zs{suffix.lstrip('-')}"
+    if re.fullmatch("[0-9]{5}", code) and re.fullmatch(rules.factor_pattern, f"w{code}"):
+        return "factor-prefix", f"w{code}, a{code}"
+    for other in RULES.values():
+        if re.fullmatch(other.factor_pattern, code):
+            return "factor-other-edition", other.title
+    return "factor-shape", ""
+
+
+def _examine_parameter(part: Part, row: FieldRow | None, rules: Rules) -> Iterator[Deviation]:
+    if rules.reply_qn_in_parameters and part.key in rules.header_fields:
+        return  # QN of an answer, CN and packet numbers of 9014, PW of 1072
     if row is None:
         yield note_key("key-unknown", part, part.key)
     elif row.name != part.key:
@@ -80,6 +98,8 @@ def _examine_value(part: Part, row: FieldRow | None) -> Iterator[Deviation]:
         yield from _examine_time(part)
     elif row is not None and row.format == "data-flag" and part.value not in data_flags():
         yield note_value("data-flag-unknown", part, part.value, " ".join(data_flags()))
+    elif row is not None and row.name in _MEASURED and not _NUMBER.match(part.value):
+        yield note_value("value-format", part, f"{part.key}={part.value}")
     if _LOGS.match(part.key):
         yield from _examine_log(part)
 

@@ -14,7 +14,7 @@ from .part import Part, wire_size
 __all__ = ["split_header"]
 
 # A header field inside the value of another: its separator is lost or wrong.
-_LOST_FIELD = re.compile(r"(?<![\s,])(?P<sign>[\s,]*)(?P<name>QN|ST|CN|PW|MN|Flag|PNUM|PNO)\s*=")
+_LOST_FIELD = re.compile(r"(?<![\s,])(?P<sign>[\s,]*)(?P<name>QN|ST|CN|PW|MN|Flag|PNUM|PNO|RF)\s*=")
 
 
 def split_header(outline: Outline) -> Iterator[Part | Deviation]:

@@ -420,3 +420,30 @@ class TestListen:
             assert "Traceback" not in listener.process.stderr.read()
             listener.process.stderr.close()
             listener.process = subprocess.Popen([sys.executable, "-c", ""])
+
+
+class TestDecodeSaved:
+    def test_hexadecimal_digits_of_an_assistant(self, run: Run) -> None:
+        source = b"[2024-01-02 03:04:05.678] RX: " + GOOD.hex(" ").encode() + b"\n"
+        code, out, err = run("decode", "--json", stdin=source * 2)
+        assert code == 0
+        assert [row["qn"] for row in objects(out)] == ["20160801085857223"] * 2
+        assert "Read as 'hex'" in err
+
+    def test_offsets_are_those_of_the_lines(self, run: Run) -> None:
+        line = b"[03:04:05] RX: " + GOOD[:-2] + b"\n"
+        code, out, err = run("decode", stdin=line * 2)
+        assert code == 0
+        assert f"Frame 2 at byte {len(line)}," in out
+        assert "Read as 'text'" in err
+
+    def test_form_given_must_fit(self, run: Run) -> None:
+        code, _, err = run("decode", "--form", "hex", stdin=GOOD)
+        assert code == 2
+        assert "'hex'" in err
+
+    @pytest.mark.parametrize("edition", ["2005", "2017", "2025"])
+    def test_every_edition_is_offered(self, run: Run, edition: str) -> None:
+        code, out, _ = run("decode", "--edition", edition, "--json", stdin=GOOD)
+        assert code == 0
+        assert [d["code"] for d in objects(out)[0]["deviations"]] == ([] if edition == "2017" else ["edition-other"])

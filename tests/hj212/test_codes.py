@@ -62,8 +62,9 @@ def test_examples_in_docstrings(name: str) -> None:
 
 
 def test_public_names() -> None:
-    names = """CHINA CommandKind Connection Edition ExeRtn FlagBits Frame Framer HJ_212_2017 Hj212Error LimitError
+    names = """CHINA CommandKind Connection Edition ExeRtn FlagBits FlatSegment Frame Framer HJ_212_2017 HJ_212_2025
+        HJ_T_212_2005 Hj212Error LimitError
         LocalProtocolError Message MessageError Noise QnRtn QnSource RULES RemoteProtocolError Reply Role Rules Segment
-        build_frame compose crc16 format_segment parse_segment"""
+        SegmentHeader build_frame compose crc16 format_segment parse_flat parse_header parse_segment rules_of"""
     assert sorted(hj212.__all__) == sorted(names.split())
     assert all(hasattr(hj212, name) for name in hj212.__all__)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from hj212 import framing
@@ -84,6 +84,7 @@ def streams(draw: st.DrawFn) -> bytes:
         whole,
         damaged,
         st.sampled_from([b"#", b"##", b"###", b"##0", b"##00", b"##000", b"##0000", b"##9999", b"\r\n", b"\r", b"\n"]),
+        st.sampled_from([b"##0120QN=1;CP=&&", b"\r\n##0012", b"\r\n##0003Q", b"QN=1;CP=&&", b"&&0000\r\n"]),
         st.sampled_from([b"HJ 212-2017[3]\r\n", b"\x01\x03\x00\x00\x00\x02\xc4\x0b", b"&&", b"QN=", b"1C80"]),
         st.binary(max_size=20),
     )
@@ -229,6 +230,70 @@ class TestLengthField:
         assert frame.segment_offset == 6
 
 
+UPLOAD_HEAD = b"QN=20240520210700000;ST=31;CN=2051;PW=123456;MN=010000A8900016F000169DC0;Flag=9;CP=&&"
+
+#: Ciphertext is random; what a reader could trip over is put in far more often than chance would.
+ciphertexts = st.lists(
+    st.one_of(
+        st.binary(max_size=40),
+        st.sampled_from(
+            [b"\r\n", b"\r\n##", b"\r\n##0012", b"##0087", b"&&", b"&&\r\n", b"C241\r\n", b"\r", b"\n##9999"]
+        ),
+    ),
+    max_size=60,
+).map(b"".join)
+
+
+def cipher_frame(ciphertext: bytes) -> bytes:
+    """A frame as HJ 212-2025 A.2 has it: the check value is that of a plaintext which is not here."""
+    segment = UPLOAD_HEAD + ciphertext + b"&&"
+    return b"##%04d%s%04X\r\n" % (len(segment), segment, 0x2201)  # no value of the algorithm, so never right
+
+
+def starts_a_frame(ciphertext: bytes) -> bool:
+    """Whether it holds what the reader takes for the start of another frame; by chance once in 2^72 bytes."""
+    return bool(re.search(rb"&&[0-9A-Fa-f]{4}\r\n##[0-9]{4}|\r\n##[0-9]{4}(QN|ST|CN|PW|MN|CP)=", ciphertext))
+
+
+class TestCiphertext:
+    @given(st.lists(ciphertexts, min_size=1, max_size=4), st.data())
+    def test_frames_come_out_whole_between_others(self, ciphertexts: list[bytes], draw: st.DataObject) -> None:
+        assume(not any(starts_a_frame(b"CP=&&" + ciphertext + b"&&") for ciphertext in ciphertexts))
+        sent = [frame for ciphertext in ciphertexts for frame in (cipher_frame(ciphertext), ACK)]
+        data = b"".join(sent)
+        found = read(data, draw.draw(st.lists(st.integers(0, len(data)), max_size=10)))
+        assert [item.raw for item in found] == sent
+        assert all(frame.length_ok for frame in frames(found))
+        assert [frame.segment for frame in frames(found)[::2]] == [UPLOAD_HEAD + c + b"&&" for c in ciphertexts]
+
+    def test_more_line_ends_than_are_looked_at(self) -> None:
+        raw = cipher_frame(b"\r\n" * (MAX_LINE_ENDS + 5))
+        assert [item.raw for item in read(raw + ACK, range(len(raw)))] == [raw, ACK]
+
+    def test_frame_is_handed_out_with_its_last_byte(self) -> None:
+        raw = cipher_frame(b"\xe4\r\n##0012\x9a")
+        framer = Framer()
+        assert framer.feed(raw[:-1]) == []
+        assert [item.raw for item in framer.feed(raw[-1:])] == [raw]
+
+    def test_a_lie_in_the_length_costs_one_frame_only(self) -> None:
+        raw = cipher_frame(b"\xe4\x3e\x15\x9a" * 8)
+        for lie in range(10_000):
+            found = read(ACK + b"##%04d" % lie + raw[6:] + SET + ACK)
+            if lie != len(raw) - 12:
+                assert intact(found) == [ACK, SET, ACK], lie
+                assert len(found) == 4, lie
+
+    @given(ciphertexts, st.integers(0, 9999))
+    def test_a_lie_never_costs_the_frames_behind_the_next(self, ciphertext: bytes, lie: int) -> None:
+        raw = cipher_frame(ciphertext)
+        assert intact(read(b"##%04d" % lie + raw[6:] + ACK + SET + ACK))[-3:] == [ACK, SET, ACK]
+
+    def test_a_frame_that_breaks_off_gives_up_at_the_next_header(self) -> None:
+        found = read(UPLOAD_HEAD.join([b"##9999", b"\xe4\r\n"]) + b"##0003x=1" + ACK + ACK)
+        assert intact(found) == [ACK, ACK]
+
+
 class TestHostileInput:
     """The work is counted, in bytes put through the check value, not timed."""
 
@@ -257,6 +322,8 @@ class TestHostileInput:
             b"##\r\n",
             b"##99990000\r\n#",
             b"ABCD\r\n",
+            b"##9999QN=1;CP=&&ABCD\r\n",
+            b"##9999QN=1;CP=&&" + b"ABCD\r\n##0001z" * 40,
             b"\x00",
         ],
         ids=lambda pattern: repr(pattern[:16]),

@@ -205,3 +205,20 @@ class TestRefusals:
         with pytest.raises(FormError) as caught:
             from_json(data)
         assert (caught.value.problem, caught.value.field) == (problem, field)
+
+
+class TestBackFill:
+    RAW = build_frame(HEADER.replace("Flag=5", "Flag=11;PNUM=2;PNO=1;RF=1").encode() + b"CP=&&&&")
+
+    def test_member_is_there_only_with_the_field(self) -> None:
+        assert list(shape(self.RAW)) == KEYS.replace("pno ", "pno rf ").split()
+        assert shape(self.RAW)["rf"] == 1
+
+    def test_way_back(self) -> None:
+        data = shape(self.RAW) | {"pw": "s3cr3t"}
+        assert from_json(data) == (self.RAW, False)
+        assert from_json(shape(self.RAW, show_secrets=True)) == (self.RAW, False)
+
+    def test_field_survives_an_edition_without_it(self) -> None:
+        raw, _ = from_json(shape(self.RAW) | {"pw": "s3cr3t", "edition": "2017"})
+        assert b";PNO=1;RF=1;CP=" in raw

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hj212.framing import Framer
-from hj212.segment import Segment, format_segment, parse_segment
+from hj212.segment import Segment, format_segment, parse_flat, parse_header, parse_segment
 
 from .conftest import Vector
 
@@ -32,6 +32,48 @@ class TestRoundTrip:
         framer = Framer()
         (frame,) = [*framer.feed(vector.raw), *framer.finish()]
         assert format_segment(parse_segment(frame.segment)) == frame.segment  # type: ignore[union-attr]
+
+
+def three_doors_agree(data: bytes) -> None:
+    segment, flat, header = parse_segment(data), parse_flat(data), parse_header(data)
+    assert segment.header == flat.header == header.header
+    assert segment.opening == flat.opening == header.opening
+    assert (segment.closing, segment.trailer) == (flat.closing, flat.trailer)
+    assert [pair for item in segment.items for pair in item] == flat.pairs
+    assert segment.items == flat.items()
+    assert header.segment == segment
+    for name in ("QN", "ST", "Flag"):
+        assert segment.field(name) == flat.field(name) == header.field(name)
+
+
+class TestThreeDoorsAgree:
+    @given(st.binary(max_size=500))
+    def test_on_arbitrary_bytes(self, data: bytes) -> None:
+        three_doors_agree(data)
+
+    @given(st.lists(tokens, max_size=30).map(b"".join))
+    def test_on_pieces_of_segments_in_any_order(self, data: bytes) -> None:
+        three_doors_agree(data)
+
+    def test_on_a_vector(self, vector: Vector) -> None:
+        three_doors_agree(vector.raw)
+        three_doors_agree(vector.raw[6:-6])
+
+    @pytest.mark.parametrize("data", [b"", b";", b";CP=&&", b"CP=&&", b";CP=", b"CP=", b";;CP=&&&&", b"\xe6CP=&&"])
+    def test_on_next_to_nothing(self, data: bytes) -> None:
+        three_doors_agree(data)
+
+    def test_flat_pairs_lose_only_where_an_item_ends(self) -> None:
+        one = parse_flat(HEADER + b"CP=&&a=1,b=2;c=3&&")
+        other = parse_flat(HEADER + b"CP=&&a=1;b=2,c=3&&")
+        assert one.pairs == other.pairs == [["a", "1"], ["b", "2"], ["c", "3"]]
+        assert (one.area, other.area) == ("a=1,b=2;c=3", "a=1;b=2,c=3")
+        assert one.items() != other.items()
+
+    def test_the_area_is_parsed_once_and_when_asked_for(self) -> None:
+        header = parse_header(HEADER + b"CP=&&a=1&&")
+        assert header.segment is header.segment
+        assert header.segment.items == [[["a", "1"]]]
 
 
 class TestParts:
@@ -91,7 +133,8 @@ class TestParts:
 
 def test_repr_hides_the_password() -> None:
     for header in (b"ST=32;PW=secret;CN=1;", b"ST=32; PW =secret;CN=1;"):
-        assert "secret" not in repr(parse_segment(header + b"CP=&&NewPW=secret&&"))
+        for door in (parse_segment, parse_flat, parse_header):
+            assert "secret" not in repr(door(header + b"CP=&&NewPW=secret&&"))
 
 
 def test_segments_compare_by_content() -> None:

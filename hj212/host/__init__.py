@@ -1,0 +1,71 @@
+"""The platform's side of a link (上位机): set-up, requests, registration, keys, liveness; no I/O.
+
+:class:`Host` is the state machine, :class:`Policy` what its operator decides, :mod:`hj212.host.events` what it reports.
+"""
+
+from .core import Host
+from .events import (
+    EditionChanged,
+    HostEvent,
+    KeyChanged,
+    KeyExpired,
+    KeyNotSent,
+    LoggerRegistered,
+    MessageRefused,
+    MnAssigned,
+    NoticeReceived,
+    Outcome,
+    PacketsJoined,
+    PacketsLost,
+    PasswordChanged,
+    PasswordWrong,
+    Purpose,
+    RefusalReason,
+    RequestFinished,
+    RequestSent,
+    ResultLate,
+    SetupFinished,
+    StationHeard,
+    StationOffline,
+    StationOnline,
+    Ticket,
+    UploadReceived,
+)
+from .policy import Acknowledge, Admission, Credential, Logger, Policy, SetupPlan
+from .stations import Station
+
+__all__ = [
+    "Acknowledge",
+    "Admission",
+    "Credential",
+    "EditionChanged",
+    "Host",
+    "HostEvent",
+    "KeyChanged",
+    "KeyExpired",
+    "KeyNotSent",
+    "Logger",
+    "LoggerRegistered",
+    "MessageRefused",
+    "MnAssigned",
+    "NoticeReceived",
+    "Outcome",
+    "PacketsJoined",
+    "PacketsLost",
+    "PasswordChanged",
+    "PasswordWrong",
+    "Policy",
+    "Purpose",
+    "RefusalReason",
+    "RequestFinished",
+    "RequestSent",
+    "ResultLate",
+    "SetupFinished",
+    "SetupPlan",
+    "Station",
+    "StationHeard",
+    "StationOffline",
+    "StationOnline",
+    "Ticket",
+    "UploadReceived",
+]

@@ -22,12 +22,14 @@ The caller's contract::
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import Enum, auto
 from typing import Final
 
 from .codes import CommandKind, ExeRtn, QnRtn, Reply
 from .editions import Rules
+from .encryption import Key, encrypt_frame, must_encrypt, open_frame
 from .errors import LimitError, LocalProtocolError
 from .events import (
     AnswerUnexpected,
@@ -45,6 +47,7 @@ from .events import (
 )
 from .framing import Frame, Framer, Noise
 from .messages import Message, acknowledgement, notice_answer, request_answer, request_result
+from .segment import parse_header
 from .tables.commands import command_row
 
 __all__ = ["MAX_OUTSTANDING", "MAX_UNSENT_BYTES", "STALL_S", "Connection", "Role"]
@@ -104,6 +107,8 @@ class Connection:
         role: Our side of it.
         rules: The edition we write; what we read may be any.
         automatic: Whether to answer uploads and notices at once as the flows ask. A tester turns this off.
+        keys: Returns the SM4 keys of an MN, the one to write with first. With it, data areas are read whether
+            encrypted or not, and written encrypted where the edition wants that; without it neither.
 
     Attributes:
         overtime_s: OverTime, how long to wait for an answer.
@@ -113,6 +118,7 @@ class Connection:
     __slots__ = (
         "_events",
         "_framer",
+        "_keys",
         "_last_byte",
         "_out",
         "_outstanding",
@@ -124,13 +130,21 @@ class Connection:
         "rules",
     )
 
-    def __init__(self, role: Role, rules: Rules, *, automatic: bool = True) -> None:
+    def __init__(
+        self,
+        role: Role,
+        rules: Rules,
+        *,
+        automatic: bool = True,
+        keys: Callable[[str], Sequence[Key]] | None = None,
+    ) -> None:
         self.role = role
         self.rules = rules
         self.automatic = automatic
         self.overtime_s = rules.response_timeout_s
         self.recount = rules.resend_count
         self._framer = Framer()
+        self._keys = keys
         self._events: list[Event] = []
         self._out: list[bytes] = []
         self._outstanding: dict[tuple[str, str], _Exchange] | None = None
@@ -153,24 +167,32 @@ class Connection:
     def _receive(self, found: Frame | Noise, now: float) -> None:
         if isinstance(found, Noise):
             self._events.append(NoiseReceived(found.raw))
-        elif not found.usable:
+            return
+        segment = self._opened(found) if self._keys else found.segment if found.usable else None
+        if segment is None:
             self._events.append(FrameRejected(found))
+            return
+        message = Message.from_bytes(segment)
+        reply = _REPLIES.get(message.cn)
+        if reply is None:
+            self._receive_message(message, segment, found, now)
         else:
-            message = Message.from_bytes(found.segment)
-            reply = _REPLIES.get(message.cn)
-            if reply is None:
-                self._receive_message(message, found, now)
-            else:
-                self._receive_reply(message, reply, now)
+            self._receive_reply(message, reply, now)
 
-    def _receive_message(self, message: Message, frame: Frame, now: float) -> None:
+    def _opened(self, frame: Frame) -> bytes | None:
+        """Return the plaintext segment of a frame, ``None`` where its check value is right in no reading."""
+        assert self._keys is not None
+        opened = open_frame(frame, self._keys(parse_header(frame.segment).field("MN") or ""))
+        return opened.segment if opened else None
+
+    def _receive_message(self, message: Message, segment: bytes, frame: Frame, now: float) -> None:
         row = command_row(message.cn, upward=self.role is Role.PLATFORM)
         kind = row.kind if row else None
-        repeated = self._seen_before(frame.segment)
+        repeated = self._seen_before(segment)
         asked = self._exchange(message)
         if asked and asked.state is _State.AWAITING_RESULT:
             asked.deadline = now + self.overtime_s  # data on the way: the execution timeout starts over
-        self._events.append(MessageReceived(message, frame, kind, repeated))
+        self._events.append(MessageReceived(message, frame, kind, repeated, segment != frame.segment))
         if not self.automatic:
             return
         # The answer repeats the peer's fields. Where these leave no legal answer, none is given: the link survives.
@@ -227,7 +249,7 @@ class Connection:
             LimitError: If :data:`MAX_OUTSTANDING` exchanges wait already.
             LocalProtocolError: If the message breaks the edition's limits.
         """
-        data = message.encode(self.rules) if frame is None else frame
+        data = self._encode(message) if frame is None else frame
         row = command_row(message.cn, upward=self.role is Role.STATION)
         kind = row.kind if row else None
         if kind in (CommandKind.REQUEST, CommandKind.NOTICE) or (kind is CommandKind.UPLOAD and message.wants_answer):
@@ -238,6 +260,13 @@ class Connection:
             assert kind is not None
             self._outstanding[message.mn, message.qn] = _Exchange(kind, message, data, now + self.overtime_s)
         self._write(data)
+
+    def _encode(self, message: Message) -> bytes:
+        plain = message.encode(self.rules)  # checks the limits
+        if self._keys is None or not must_encrypt(self.rules, message.cn, self.role is Role.STATION):
+            return plain
+        keys = self._keys(message.mn)
+        return encrypt_frame(bytes(message), keys[0]) if keys else plain
 
     def send_bytes(self, frame: bytes) -> None:
         """Send the bytes of a whole frame and await nothing: an answer composed elsewhere, or a deliberate mistake."""

@@ -32,6 +32,7 @@ class MessageReceived:
     frame: Frame
     kind: CommandKind | None  #: ``None`` when the command table does not know the command in this direction
     repeated: bool  #: the same message, byte for byte, was among the last received: answered again, act only once
+    encrypted: bool = False  #: its data area travelled as ciphertext; ``message`` has the plaintext, ``frame`` the wire
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,7 +62,7 @@ LAYERS: dict[str, list[set[str]]] = {
     "hj212": [
         {"errors", "editions", "codes"},
         {"tables", "tables.commands", "tables.fields", "tables.flags"},
-        {"crc", "segment", "framing"},
+        {"crc", "segment", "framing", "encryption"},
         {"messages"},
         {"events"},
         {"connection"},

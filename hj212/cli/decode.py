@@ -43,9 +43,16 @@ def add_decode(cli: Group) -> None:
         default="auto",
         help=_("How the input writes bytes: as they are, as lines of text, or as hexadecimal digits. Default: auto."),
     )
+    @click.option(
+        "--key",
+        "keys",
+        multiple=True,
+        metavar="HEX",
+        help=_("SM4 key of encrypted data areas: 32 hexadecimal digits or 16 characters; may be repeated."),
+    )
     @show_secrets_option()
-    def decode(source: str, as_json: bool, edition: str, form: str, show_secrets: bool) -> int:
-        from .decoding import Decoding
+    def decode(source: str, as_json: bool, edition: str, form: str, keys: tuple[str, ...], show_secrets: bool) -> int:
+        from .decoding import Decoding, read_keys
 
-        run = Decoding(RULES[Edition(edition)], show_secrets=show_secrets, as_json=as_json)
+        run = Decoding(RULES[Edition(edition)], show_secrets, as_json, read_keys(keys))
         return run.decode(read_input(source), None if form == "auto" else Form(form))

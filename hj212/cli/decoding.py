@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import click
@@ -13,6 +13,7 @@ from stationgate.streams import json_line
 
 from ..deviations import Deviation
 from ..editions import Rules
+from ..encryption import MAX_KEYS, Key, open_frame, plain_frame
 from ..explain import examine
 from ..framing import Frame, Framer, Noise
 from ..jsonform import to_json
@@ -20,7 +21,7 @@ from ..saved import Form, Saved, read_saved
 from .content import field_lines
 from .shown import deviation_lines, quoted
 
-__all__ = ["Decoding"]
+__all__ = ["Decoding", "read_keys"]
 
 
 @dataclass(slots=True)
@@ -30,6 +31,7 @@ class Decoding:
     rules: Rules
     show_secrets: bool
     as_json: bool
+    keys: tuple[Key, ...] = ()
     frames: int = 0
     bad: int = 0
     deviating: int = 0
@@ -60,17 +62,22 @@ class Decoding:
 
     def _frame(self, frame: Frame) -> None:
         self.frames += 1
+        opened = open_frame(frame, self.keys) if self.keys else None
+        form = opened.form if opened else None
+        if opened:
+            frame = plain_frame(frame, opened)
         deviations = examine(frame, self.rules)
         self.bad += not frame.intact
         self.deviating += bool(deviations)
         if self.as_json:
-            click.echo(json_line(to_json(frame, self.rules, current(), show_secrets=self.show_secrets)))
+            shape = to_json(frame, self.rules, current(), show_secrets=self.show_secrets)
+            click.echo(json_line(shape | ({"encrypted": form.value} if form else {})))
         else:
             head = _("Frame {number} at byte {offset}, {size} bytes: {verdict}").format(
                 number=self.frames,
                 offset=self.saved.offset(frame.offset),
                 size=len(frame.raw),
-                verdict=_verdict(frame, deviations),
+                verdict=_verdict(frame, deviations) + (_(", was encrypted") if form else ""),
             )
             click.echo(
                 "\n".join(
@@ -96,6 +103,20 @@ class Decoding:
         ]
         click.echo(_(", ").join(parts), err=True)
         return ExitCode.FAIL if self.bad else ExitCode.OK
+
+
+def read_keys(texts: Sequence[str]) -> tuple[Key, ...]:
+    """Read the keys of the command line.
+
+    Raises:
+        UsageFault: If one is none, or there are too many.
+    """
+    if len(texts) > MAX_KEYS:
+        raise UsageFault(_("at most {n} keys can be tried.").format(n=MAX_KEYS))
+    try:
+        return tuple(map(Key.parse, texts))
+    except ValueError:
+        raise UsageFault(_("a key is 32 hexadecimal digits or 16 ASCII characters.")) from None
 
 
 def _joined(found: Iterable[Frame | Noise]) -> Iterator[Frame | Noise]:

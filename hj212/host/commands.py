@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from importlib import import_module
 from typing import Any, Final
 
 from ..editions import RULES, Edition, Rules
+from ..encryption import Key, encrypt_frame, must_encrypt
 from ..errors import LocalProtocolError
 from ..messages import Message
 from ..tables import commands as table
@@ -107,14 +107,9 @@ def composed_frame(message: Message, rules: Rules, keys: Sequence[bytes]) -> byt
     frame = message.encode(rules)  # checks the limits
     if rules.encryption is None or not keys:
         return frame
-    try:
-        sm4: Any = import_module("hj212.encryption")
-    except ImportError as error:
-        raise LocalProtocolError(f"command {message.cn} cannot be encrypted here: {error}", field="CP") from error
-    if not sm4.must_encrypt(rules, message.cn, False):
+    if not must_encrypt(rules, message.cn, False):
         return frame
-    data: bytes = sm4.encrypt_frame(bytes(message), keys[0])
-    return data
+    return encrypt_frame(bytes(message), Key(keys[0]))
 
 
 def wire_time(when: datetime | str) -> str:

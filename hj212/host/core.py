@@ -20,6 +20,7 @@ from datetime import datetime, timedelta
 from ..codes import CommandKind
 from ..connection import Connection, Role
 from ..editions import RULES, Edition, Rules, rules_of
+from ..encryption import Key
 from ..errors import LocalProtocolError
 from ..events import FrameRejected, MessageReceived, NoiseReceived
 from ..messages import Message, acknowledgement, notice_answer
@@ -87,7 +88,7 @@ class Host:
         qns: Callable[[], str] | None = None,
     ) -> None:
         self.policy = policy or Policy()
-        self.connection = Connection(Role.PLATFORM, rules, automatic=False)
+        self.connection = Connection(Role.PLATFORM, rules, automatic=False, keys=self._keys_of)
         self.setups: dict[str, Setup] = {}
         self._rules = rules
         self._known = known
@@ -107,6 +108,9 @@ class Host:
             created_text=lambda created: format_qn(round(created * 1000)),
             ready=self._begin_setup,
         )
+
+    def _keys_of(self, mn: str) -> tuple[Key, ...]:
+        return self._stations.keys_of(mn)
 
     def _events_append(self, event: HostEvent) -> None:
         self._events.append(event)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ..editions import Rules
+from ..encryption import Key
 from ..messages import Message
 from .events import EditionChanged, HostEvent, RefusalReason, StationHeard, StationOffline, StationOnline
 from .policy import Admission, Credential, Policy
@@ -108,6 +109,12 @@ class Stations:
     def get(self, mn: str) -> Station | None:
         """Return the station, ``None`` for an MN that neither spoke nor is expected."""
         return self._by_mn.get(mn)
+
+    def keys_of(self, mn: str) -> tuple[Key, ...]:
+        """Return the keys to read an MN with; those of its credential before it was heard."""
+        station = self._by_mn.get(mn)
+        holder = station or self._credentials(mn)
+        return tuple(map(Key, holder.keys)) if holder else ()
 
     def add(self, mn: str, rules: Rules | None = None) -> Station | RefusalReason:
         """Take in an MN, or say why not."""

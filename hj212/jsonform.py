@@ -39,7 +39,7 @@ FIELDS: Final = {
 }
 _NUMBERS = ("flag", "pnum", "pno", "rf")
 _ONLY_WHEN_PRESENT = frozenset({"rf"})
-_MASKED = re.compile(r"PW\s*=?\s*\*\*\*", re.IGNORECASE)
+_MASKED = re.compile(r"(?:PW|NewSK)\s*=?\s*\*\*\*", re.IGNORECASE)
 _OTHER_KEYS = frozenset({"edition", "items", "crc_ok", "length_ok", "deviations", "encrypted", "raw"})
 
 FormProblem = Literal[

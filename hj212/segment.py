@@ -41,7 +41,7 @@ _CLOSE = "&&"
 _LOG = "//"
 
 # Also where the `=` or the separator before the name is damaged: too much hidden is better than a password shown.
-_PASSWORD = re.compile(r"(PW\s*=\s*|(?<![^;,&])\s*PW)[^;,&]+", re.IGNORECASE)
+_PASSWORD = re.compile(r"((?:PW|NewSK)\s*=\s*|(?<![^;,&])\s*(?:PW|NewSK))[^;,&]+", re.IGNORECASE)
 
 
 class Segment:
@@ -233,7 +233,7 @@ def parse_header(data: bytes) -> SegmentHeader:
 
 
 def hide_passwords(text: str) -> str:
-    """Return text of a segment, whole or damaged, with the value of every ``PW`` and ``NewPW`` as ``***``.
+    """Return text of a segment, whole or damaged, with the value of every ``PW``, ``NewPW`` and ``NewSK`` as ``***``.
 
     >>> hide_passwords("CN=1072PW=123456;MN=1;CP=&&NewPW=654321&&")
     'CN=1072PW=***;MN=1;CP=&&NewPW=***&&'

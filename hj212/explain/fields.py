@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 
 from ..codes import FlagBits, Reply
 from ..deviations import Deviation
-from ..editions import Rules
-from ..tables.commands import commands
+from ..editions import RULES, Rules
+from ..tables.commands import editions_of
 from ..times import parse_qn
 from .header import Header, number
 from .note import note_part, note_value
@@ -51,11 +51,15 @@ def _examine_system(part: Part, _rules: Rules) -> Iterator[Deviation]:
         yield note_value("st-shape", part, part.value)
 
 
-def _examine_command(part: Part, _rules: Rules) -> Iterator[Deviation]:
+def _examine_command(part: Part, rules: Rules) -> Iterator[Deviation]:
     if not _COMMAND.match(part.value):
         yield note_value("cn-digits", part, part.value)
-    elif (part.value, True) not in commands() and (part.value, False) not in commands():
+        return
+    editions = editions_of(part.value)
+    if not editions:
         yield note_value("cn-unknown", part, part.value)
+    elif rules.edition not in editions:
+        yield note_value("cn-other-edition", part, part.value, ", ".join(RULES[each].title for each in editions))
 
 
 def _examine_password(part: Part, rules: Rules) -> Iterator[Deviation]:

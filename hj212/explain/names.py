@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from ..editions import Edition
 from ..tables.fields import FieldRow, fields
 from .part import Part
 
@@ -11,9 +12,11 @@ __all__ = ["is_cp", "likely_name", "likely_row", "names"]
 
 
 @cache
-def names(place: str) -> tuple[str, ...]:
-    """Return the names of the table that belong into one place: ``header``, ``parameter`` or ``suffix``."""
-    return tuple(row.name for row in fields().values() if row.place == place)
+def names(place: str, edition: Edition | None = None) -> tuple[str, ...]:
+    """Return the names that an edition, or any, has in one place: ``header``, ``parameter`` or ``suffix``."""
+    return tuple(
+        row.name for row in fields().values() if row.place == place and (edition is None or edition in row.editions)
+    )
 
 
 def likely_name(text: str, known: tuple[str, ...]) -> str:
@@ -23,9 +26,9 @@ def likely_name(text: str, known: tuple[str, ...]) -> str:
     return next((name for name in known if name.lower() == text.lower()), "")
 
 
-def likely_row(text: str, place: str) -> FieldRow | None:
-    """Return the row of the name that a text is meant to be, ``None`` for a name the table does not know there."""
-    return fields().get(likely_name(text, names(place)))
+def likely_row(text: str, place: str, edition: Edition) -> FieldRow | None:
+    """Return the row of the name that a text is meant to be, ``None`` for a name the edition does not have there."""
+    return fields().get(likely_name(text, names(place, edition)))
 
 
 def is_cp(part: Part) -> bool:

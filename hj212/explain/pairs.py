@@ -50,11 +50,11 @@ def examine_pair(part: Part, rules: Rules, *, new_code: bool) -> Iterator[Deviat
         return
     code = factor_code(part)
     if code is None:
-        row = likely_row(part.key, "parameter")
+        row = likely_row(part.key, "parameter", rules.edition)
         yield from _examine_parameter(part, row, rules)
     else:
         suffix = "-" + part.key.rpartition("-")[2]
-        row = likely_row(suffix, "suffix")
+        row = likely_row(suffix, "suffix", rules.edition)
         if part.key.count("-") > 1:
             yield note_key("key-two-hyphens", part, part.key)
         if new_code and not re.fullmatch(rules.factor_pattern, code):
@@ -62,7 +62,7 @@ def examine_pair(part: Part, rules: Rules, *, new_code: bool) -> Iterator[Deviat
             yield note(mistake, part.key_offset, wire_size(code), code, expected)
         yield from _examine_suffix(part, suffix, row)
     if not sign:
-        yield from _examine_value(part, row)
+        yield from _examine_value(part, row, rules)
 
 
 def _examine_suffix(part: Part, suffix: str, row: FieldRow | None) -> Iterator[Deviation]:
@@ -93,11 +93,11 @@ def _examine_parameter(part: Part, row: FieldRow | None, rules: Rules) -> Iterat
         yield note_key("key-case", part, part.key, row.name)
 
 
-def _examine_value(part: Part, row: FieldRow | None) -> Iterator[Deviation]:
+def _examine_value(part: Part, row: FieldRow | None, rules: Rules) -> Iterator[Deviation]:
     if row is not None and row.format == "time":
         yield from _examine_time(part)
-    elif row is not None and row.format == "data-flag" and part.value not in data_flags():
-        yield note_value("data-flag-unknown", part, part.value, " ".join(data_flags()))
+    elif row is not None and row.format == "data-flag" and part.value not in (known := data_flags(rules.edition)):
+        yield note_value("data-flag-unknown", part, part.value, " ".join(known))
     elif row is not None and row.name in _MEASURED and not _NUMBER.match(part.value):
         yield note_value("value-format", part, f"{part.key}={part.value}")
     if _LOGS.match(part.key):

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from ..editions import RULES, Edition, Rules
+from ..editions import RULES, Rules
 from ..encryption import Key, encrypt_frame, must_encrypt
 from ..errors import LocalProtocolError
 from ..messages import Message
-from ..tables import commands as table
-from ..tables.commands import CommandRow
+from ..tables.commands import CommandRow, command_row, editions_of
 from ..times import CHINA, parse_time
 
 __all__ = [
@@ -30,24 +29,10 @@ STOPS: Final = {"2011": "2012", "2021": "2022"}
 
 _RESULT: Final = "9012"
 
-# A table without a column of editions serves every edition alike.
-_table: Any = table
-_BY_EDITION: Final = hasattr(table, "editions_of")
-
 
 def row_of(cn: str, upward: bool, rules: Rules) -> CommandRow | None:
     """Return the row of a command as an edition has it, else as another edition has it."""
-    row: CommandRow | None = (
-        _table.command_row(cn, upward, rules.edition) if _BY_EDITION else _table.command_row(cn, upward)
-    )
-    return row
-
-
-def _editions_of(cn: str, rules: Rules) -> tuple[Edition, ...]:
-    if _BY_EDITION:
-        editions: tuple[Edition, ...] = _table.editions_of(cn, upward=False)
-        return editions
-    return (rules.edition,) if _table.command_row(cn, False) else ()
+    return command_row(cn, upward, rules.edition)
 
 
 def check_command(cn: str, rules: Rules, parameters: Iterable[str], *, anyway: bool = False) -> None:
@@ -62,7 +47,7 @@ def check_command(cn: str, rules: Rules, parameters: Iterable[str], *, anyway: b
     """
     if anyway:
         return
-    editions = _editions_of(cn, rules)
+    editions = editions_of(cn, upward=False)
     if rules.edition not in editions:
         known = ", ".join(RULES[edition].title for edition in editions)
         where = f"{known} has it" if len(editions) == 1 else f"{known} have it" if known else "no edition has it"
@@ -91,8 +76,7 @@ def _named(name: str, known: str) -> bool:
 def ends_with_answer(cn: str, rules: Rules) -> bool:
     """Say whether a request is over with its 9011, because the edition gives it no 9012."""
     row = row_of(cn, False, rules)
-    reply = getattr(row, "reply", "")
-    return bool(reply) and _RESULT not in reply
+    return row is not None and bool(row.reply) and _RESULT not in row.reply
 
 
 def password_field(cn: str, rules: Rules) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 
 from ..editions import Edition, Rules
-from ..tables.commands import CommandRow, commands
+from ..tables.commands import CommandRow, command_rows
 
 __all__ = ["rows_of"]
 
@@ -17,4 +17,4 @@ def rows_of(rules: Rules) -> tuple[CommandRow, ...]:
 
 @cache
 def _rows_of(edition: Edition) -> tuple[CommandRow, ...]:
-    return tuple(row for row in commands().values() if edition in getattr(row, "editions", (edition,)))
+    return tuple(row for row in command_rows() if edition in row.editions)

@@ -89,7 +89,7 @@ def parameter_value(name: str, rules: Rules) -> st.SearchStrategy[str]:
     """Values of a parameter of the data area by its name, e.g. ``"OverTime"`` or ``"w01018-Rtd"``."""
     factor, hyphen, suffix = name.rpartition("-")
     if hyphen:
-        return _suffixed_value(factor, "-" + suffix)
+        return _suffixed_value(factor, "-" + suffix, rules)
     row = fields().get(name)
     if row is not None and row.format == "time":
         return times()
@@ -98,12 +98,12 @@ def parameter_value(name: str, rules: Rules) -> st.SearchStrategy[str]:
     return st.integers(0, 9999).map(str)
 
 
-def _suffixed_value(factor: str, suffix: str) -> st.SearchStrategy[str]:
+def _suffixed_value(factor: str, suffix: str, rules: Rules) -> st.SearchStrategy[str]:
     row = fields().get(suffix)
     if row is not None and row.format == "time":
         return times()
     if row is not None and row.format == "data-flag":
-        return st.sampled_from(sorted(data_flags(), key=lambda flag: flag != "N"))
+        return st.sampled_from(sorted(data_flags(rules.edition), key=lambda flag: flag != "N"))
     return logs() if suffix == "-Info" else measured(factor)
 
 

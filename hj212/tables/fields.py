@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cache
 
+from ..editions import Edition
 from . import read_table
 
 __all__ = ["FieldRow", "fields"]
@@ -18,6 +19,7 @@ class FieldRow:
         name: As written: ``"QN"``, ``"DataTime"``, or a suffix with its hyphen, ``"-Rtd"``.
         place: ``"header"``, ``"parameter"`` or ``"suffix"``.
         format: What a value must be: ``"time"``, ``"data-flag"``, or empty where the table does not say.
+        editions: The editions that have it.
         zh: 名称.
         en: Its name in English.
     """
@@ -25,6 +27,7 @@ class FieldRow:
     name: str
     place: str
     format: str
+    editions: tuple[Edition, ...]
     zh: str
     en: str
 
@@ -32,4 +35,14 @@ class FieldRow:
 @cache
 def fields() -> dict[str, FieldRow]:
     """Return every row of ``tables/fields.csv`` by its name."""
-    return {row["name"]: FieldRow(**row) for row in read_table("fields.csv")}
+    return {
+        row["name"]: FieldRow(
+            row["name"],
+            row["place"],
+            row["format"],
+            tuple(map(Edition, row["editions"].split(";"))),
+            row["zh"],
+            row["en"],
+        )
+        for row in read_table("fields.csv")
+    }

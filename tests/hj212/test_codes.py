@@ -12,12 +12,14 @@ import pytest
 import hj212
 from hj212 import HJ_212_2017, RULES, CommandKind, Edition, Reply
 from hj212.editions import declared_edition
-from hj212.tables.commands import command_row, commands
+from hj212.tables.commands import command_row, command_rows, commands, editions_of
+from hj212.tables.fields import fields
 
 
 class TestCommands:
     def test_every_row_is_read(self) -> None:
-        assert len(commands()) == 49
+        assert len(command_rows()) == 98
+        assert len(commands()) == len({(row.cn, row.upward) for row in command_rows()})
         for (cn, upward), row in commands().items():
             assert re.fullmatch(r"[0-9]{4}", cn)
             assert (row.cn, row.upward) == (cn, upward)
@@ -32,6 +34,27 @@ class TestCommands:
         kinds = [row.kind if (row := command_row("3020", upward)) else None for upward in (True, False)]
         assert kinds == [CommandKind.UPLOAD, CommandKind.REQUEST]
         assert command_row("9021", upward=True) is None
+
+    def test_editions_of_a_command(self) -> None:
+        assert editions_of("1001", upward=False) == (Edition.HJ_T_212_2005,)
+        assert editions_of("1001") == (Edition.HJ_T_212_2005, Edition.HJ_212_2025)
+        assert editions_of("3016") == (Edition.HJ_212_2017,)
+        assert editions_of("9021") == ()
+
+    def test_a_command_means_what_its_edition_says(self) -> None:
+        names = [row.name_zh if (row := command_row("3014", False, edition)) else "" for edition in Edition]
+        assert names == ["设置设备采样时间周期", "比对采样", "比对采样"]
+        password = [row.required if (row := command_row("1072", False, edition)) else () for edition in Edition]
+        assert password == [("PW",), ("NewPW",), ("NewPW",)]
+        row = commands()["9015", True]
+        assert (row.kind, row.reply) == (CommandKind.NOTICE, ("9013",))
+
+    def test_every_parameter_named_is_in_the_table_of_fields(self) -> None:
+        for row in command_rows():
+            for name in (*row.required, *row.optional):
+                known = fields().get("-" + name.rpartition("-")[2] if "-" in name else name)
+                assert known is not None, (row.cn, name)
+                assert set(row.editions) & set(known.editions), (row.cn, name)
 
     def test_uploads_come_from_the_station_requests_from_the_host(self) -> None:
         assert {row.upward for row in commands().values() if row.kind is CommandKind.UPLOAD} == {True}

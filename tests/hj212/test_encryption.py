@@ -277,6 +277,16 @@ class TestDecode:
         assert done.returncode == 1
         assert [deviation["code"] for deviation in shape["deviations"]] == ["area-encrypted"]
 
+    def test_a_new_key_is_not_shown(self) -> None:
+        segment = HEAD.replace(b"CN=2051", b"CN=1014") + b"SKCreateTime=20260101000000000;NewSK=AezF0nZRs4kypuGO&&"
+        for args in ((), ("--json",)):
+            command = [sys.executable, "-m", "hj212", "decode", "-", *args]
+            done = subprocess.run(command, input=build_frame(segment), capture_output=True, timeout=60, check=False)
+            assert done.returncode == 0
+            assert b"NewSK" in done.stdout
+            assert b"AezF0nZ" not in done.stdout + done.stderr
+        assert "AezF0nZ" not in repr(Message.from_bytes(segment)) + repr(Message.from_bytes(segment).segment)
+
     def test_no_key(self) -> None:
         done = self.decode("--key", "secret!")
         assert done.returncode == 2

@@ -155,6 +155,7 @@ EXAMPLES: list[tuple[str, bytes, bytes, str, str]] = [
     ("st-shape", header("ST=32", "ST=101"), b"101", "101", ""),
     ("cn-digits", header("CN=2011", "CN=201"), b"201", "201", ""),
     ("cn-unknown", header("CN=2011", "CN=9021"), b"9021", "9021", ""),
+    ("cn-other-edition", header("CN=2011", "CN=9015"), b"9015", "9015", "HJ 212-2025"),
     ("pw-too-long", header("PW=100000", "PW=" + "a1" * 12), b"a1" * 12, "24", "6"),
     ("pw-characters", header("PW=100000", "PW=10-000"), b"10-000", "", ""),
     ("mn-2005", header("MN=010000A8900016F000169DC0", "MN=88888880000001"), b"88888880000001", "88888880000001", ""),

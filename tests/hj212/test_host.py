@@ -52,7 +52,6 @@ from hj212.host import (
     UploadReceived,
 )
 from hj212.messages import request_answer, request_result
-from hj212.tables.commands import command_row
 from hj212.times import QnSource
 
 T = TypeVar("T")
@@ -63,9 +62,6 @@ PW = "s3cret"
 T0 = 1757901600.0  # 2025-09-15 10:00:00 UTC+8
 
 EDITIONS = pytest.mark.parametrize("rules", [HJ_T_212_2005, HJ_212_2017, HJ_212_2025], ids=lambda r: r.edition.value)
-NEEDS_EDITIONS = pytest.mark.skipif(
-    command_row("1014", upward=True) is None, reason="the table of commands knows one edition only"
-)
 WITH_SETUP = pytest.mark.parametrize("rules", [HJ_212_2017, HJ_212_2025], ids=lambda r: r.edition.value)
 
 
@@ -352,7 +348,6 @@ class TestEveryEdition:
         link.wait(41)
         assert [link.result(t).outcome for t in (first, second)] == [Outcome.NO_ANSWER, Outcome.DONE]
 
-    @NEEDS_EDITIONS
     def test_password_changed(self, rules: Rules, joined: tuple[Link, Peer]) -> None:
         """The field is PW in 2005 and NewPW later; what was stored before still carries the old one."""
         link, peer = joined
@@ -644,7 +639,6 @@ class TestRequests:
     def rules(self) -> Rules:
         return HJ_212_2017
 
-    @NEEDS_EDITIONS
     def test_command_of_another_edition_is_refused_here(self, rules: Rules, joined: tuple[Link, Peer]) -> None:
         link, peer = joined
         with pytest.raises(LocalProtocolError, match="1021 to a station is not in HJ 212-2017; HJ/T 212-2005 has it"):
@@ -654,7 +648,6 @@ class TestRequests:
         link.run()
         assert peer.asked == []
 
-    @NEEDS_EDITIONS
     def test_command_is_sent_anyway(self, rules: Rules, joined: tuple[Link, Peer]) -> None:
         link, peer = joined
         known = link.host.ask(MN, "1021", link.now, {"PolId": "101"}, anyway=True)

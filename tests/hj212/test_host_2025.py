@@ -30,7 +30,6 @@ from hj212.host import (
     StationHeard,
     StationOffline,
 )
-from hj212.tables.commands import command_row
 from hj212.times import QnSource, format_qn
 
 MN = "010000A8900016F000169DC0"
@@ -40,10 +39,6 @@ T0 = 1757901600.0
 DAY = 86400.0
 KEY = b"0123456789abcdef"
 NEW_KEY = b"fedcba9876543210"
-
-NEEDS_EDITIONS = pytest.mark.skipif(
-    command_row("1014", upward=True) is None, reason="the table of commands knows one edition only"
-)
 
 
 class Logger2025:
@@ -119,7 +114,6 @@ class Link:
 class TestRegistration:
     """6.8: 1001, 9013, 1002, 9011, 9012."""
 
-    @NEEDS_EDITIONS
     def test_mn_is_assigned_and_setup_follows(self) -> None:
         logger = Logger2025()
         link = Link(logger, assign_mn=lambda found: MN, policy=Policy(setup=SetupPlan()))
@@ -144,7 +138,6 @@ class TestRegistration:
         assert b";MN=;Flag=8;CP=&&&&" in reply
         assert link.host.events() == [LoggerRegistered(LOGGER, "")]
 
-    @NEEDS_EDITIONS
     def test_refused(self) -> None:
         logger = Logger2025()
         logger.codes["1002"] = QnRtn.REFUSED
@@ -155,7 +148,6 @@ class TestRegistration:
         assert (finished.ticket.purpose, finished.outcome) == (Purpose.REGISTRATION, Outcome.REFUSED)
         assert (link.of(MnAssigned), link.host.loggers) == ([], {})
 
-    @NEEDS_EDITIONS
     def test_registering_again_gives_the_mn_again(self) -> None:
         logger = Logger2025()
         asked: list[Logger] = []
@@ -182,7 +174,6 @@ class TestRegistration:
         assert LoggerRegistered not in map(type, link.host.events())
 
 
-@NEEDS_EDITIONS
 class TestKeys:
     """6.4.3: 1014 of the station, 9013; 1014 of the platform, 9011, 9012."""
 
@@ -279,7 +270,6 @@ class TestCommands:
         assert [m.parameter("DataTime") for m in result.messages] == [times[0], times[2]]
         assert logger.requests[0].parameter("BeginTime") == "20250915080000"
 
-    @NEEDS_EDITIONS
     @pytest.mark.parametrize("cn", ["3014", "3015", "3016", "3017"])
     def test_dropped_commands_are_refused_here(self, cn: str) -> None:
         logger = Logger2025(MN)

@@ -242,7 +242,10 @@ def _early_end(data: bytes, at: int, end: int, final: bool) -> int | None:
         if line_end < 0:
             break
         if line_end - 4 >= at + 6 and _crc_matches(data[at + 6 : line_end - 4], data[line_end - 4 : line_end]):
-            return doubtful or line_end + 2
+            # In ciphertext four digits may fit by chance; behind `&&` that is too much of a chance.
+            if not area or data.startswith(b"&&", line_end - 6):
+                return doubtful or line_end + 2
+            doubtful = doubtful or line_end + 2
         start = _starts_over(data, line_end, area, final)
         if start is None:
             return 0

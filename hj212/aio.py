@@ -19,7 +19,7 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 
 from .connection import Connection, Role
-from .editions import HJ_212_2017, Rules
+from .editions import HJ_212_2017, RULES, Rules
 from .events import Event, FrameRejected, NoiseReceived
 
 __all__ = [
@@ -417,7 +417,7 @@ class Platform:
 
     def _accept(self) -> Link:
         now = asyncio.get_running_loop().time()
-        session = _Session(Connection(Role.PLATFORM, self._rules), self.limits.idle_s, now)
+        session = _Session(Connection(Role.PLATFORM, self._rules, editions=RULES), self.limits.idle_s, now)
         return Link(
             session,
             on_change=lambda link: self._changed(session, link),

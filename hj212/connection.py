@@ -22,13 +22,14 @@ The caller's contract::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from enum import Enum, auto
+from functools import partial
 from typing import Final
 
 from .codes import CommandKind, ExeRtn, QnRtn, Reply
-from .editions import Rules
+from .editions import Edition, Rules, rules_of
 from .encryption import Key, encrypt_frame, must_encrypt, open_frame
 from .errors import LimitError, LocalProtocolError
 from .events import (
@@ -109,6 +110,8 @@ class Connection:
         automatic: Whether to answer uploads and notices at once as the flows ask. A tester turns this off.
         keys: Returns the SM4 keys of an MN, the one to write with first. With it, data areas are read whether
             encrypted or not, and written encrypted where the edition wants that; without it neither.
+        editions: The editions to answer in, by what the Flag of a message declares; without it every answer is
+            written in ``rules``.
 
     Attributes:
         overtime_s: OverTime, how long to wait for an answer.
@@ -116,6 +119,7 @@ class Connection:
     """
 
     __slots__ = (
+        "_editions",
         "_events",
         "_framer",
         "_keys",
@@ -137,6 +141,7 @@ class Connection:
         *,
         automatic: bool = True,
         keys: Callable[[str], Sequence[Key]] | None = None,
+        editions: Mapping[Edition, Rules] | None = None,
     ) -> None:
         self.role = role
         self.rules = rules
@@ -145,6 +150,7 @@ class Connection:
         self.recount = rules.resend_count
         self._framer = Framer()
         self._keys = keys
+        self._editions = editions
         self._events: list[Event] = []
         self._out: list[bytes] = []
         self._outstanding: dict[tuple[str, str], _Exchange] | None = None
@@ -198,9 +204,23 @@ class Connection:
         # The answer repeats the peer's fields. Where these leave no legal answer, none is given: the link survives.
         with suppress(LocalProtocolError):
             if kind is CommandKind.NOTICE:
-                self._write(notice_answer(message, self.rules).encode(self.rules))
+                self._answer(notice_answer, message)
             elif self.role is Role.PLATFORM and kind is not CommandKind.REQUEST and message.wants_answer:
-                self._write(acknowledgement(message, self.rules).encode(self.rules))
+                self._answer(acknowledgement, message)
+
+    def acknowledge(self, upload: Message) -> None:
+        """Send the 9014 of an upload we received, for a platform that stores first (``automatic=False``).
+
+        Raises:
+            LocalProtocolError: If the fields of the upload leave no legal answer.
+        """
+        self._answer(acknowledgement, upload)
+
+    def _answer(self, compose_answer: Callable[[Message, Rules], Message], message: Message) -> None:
+        rules = self.rules
+        if self._editions is not None:
+            rules = rules_of(message.flag, rules, known=self._editions)
+        self._write(compose_answer(message, rules).encode(rules))
 
     def _seen_before(self, segment: bytes) -> bool:
         recent = self._recent
@@ -280,11 +300,11 @@ class Connection:
 
     def answer(self, request: Message, code: QnRtn = QnRtn.READY) -> None:
         """Send the 9011 of a request we received."""
-        self._write(request_answer(request, self.rules, code).encode(self.rules))
+        self._answer(partial(request_answer, code=code), request)
 
     def complete(self, request: Message, code: ExeRtn = ExeRtn.SUCCESS) -> None:
         """Send the 9012 of a request we received."""
-        self._write(request_result(request, self.rules, code).encode(self.rules))
+        self._answer(partial(request_result, code=code), request)
 
     def data_to_send(self) -> bytes:
         """Return, once, the bytes to write."""
@@ -346,7 +366,13 @@ class Connection:
                 self._write(exchange.frame)
 
     def _exchange(self, message: Message) -> _Exchange | None:
-        return self._outstanding.get((message.mn, message.qn)) if self._outstanding else None
+        """Return what a message of the peer belongs to, by QN and MN; a 9014 of the 2005 edition may have no MN."""
+        if not self._outstanding:
+            return None
+        qn, mn = message.answers_qn, message.mn
+        if mn or not qn:
+            return self._outstanding.get((mn, qn))
+        return next((exchange for (_, known), exchange in self._outstanding.items() if known == qn), None)
 
     def _forget(self, exchange: _Exchange) -> None:
         assert self._outstanding is not None

@@ -79,6 +79,16 @@ class Message:
         return _small_number(self.segment.field("PNO"), 9999)
 
     @property
+    def answers_qn(self) -> str:
+        """QN of what this message answers: its own QN, or, as the 2005 edition has it, the one in the data area."""
+        return self.qn or self.parameter("QN") or ""
+
+    @property
+    def back_filled(self) -> bool:
+        """补传标志, whether ``RF=1`` marks the packet as back-filled (HJ 212-2025 table 3)."""
+        return self.segment.field("RF") == "1"
+
+    @property
     def items(self) -> list[list[Pair]]:
         """指令参数, the data area as sent."""
         return self.segment.items
@@ -147,6 +157,7 @@ def compose(
     items: Items = (),
     answer: bool = False,
     packet: tuple[int, int] | None = None,
+    back_fill: bool = False,
 ) -> Message:
     """Compose a message in the edition's field order.
 
@@ -154,11 +165,17 @@ def compose(
         items: The data area: items (``;``) of pairs (``,``), each ``(key, value)``.
         answer: Whether to ask for an answer (bit A of Flag).
         packet: ``(PNO, PNUM)`` of a split message (bit D of Flag).
+        back_fill: Whether it comes from the back-fill store; told where the edition has a field for it.
+
+    An empty ``qn`` leaves the field out, as the 2005 edition does in uploads and answers.
     """
     flag = rules.flag_version << 2 | (FlagBits.ANSWER if answer else 0) | (FlagBits.NUMBERED if packet else 0)
-    values = {"QN": qn, "ST": st, "CN": cn, "PW": pw, "MN": mn, "Flag": str(int(flag))}
+    values = {"QN": qn} if qn else {}
+    values |= {"ST": st, "CN": cn, "PW": pw, "MN": mn, "Flag": str(int(flag))}
     if packet:
         values["PNO"], values["PNUM"] = str(packet[0]), str(packet[1])
+    if back_fill and rules.back_fill_field:
+        values["RF"] = "1"
     header = [[name, values[name]] for name in rules.header_fields if name in values]
     return Message(Segment(header, [[list(pair) for pair in item] for item in items], ";CP=&&"))
 
@@ -180,11 +197,28 @@ def notice_answer(notice: Message, rules: Rules) -> Message:
 
 def acknowledgement(upload: Message, rules: Rules) -> Message:
     """Return the 9014 that answers an upload."""
-    return _reply(upload, rules, Reply.DATA_ANSWER)
+    names: list[Sequence[Sequence[str]]] = []
+    if rules.acknowledgement_names_packet:
+        header = upload.segment
+        names.append((("CN", upload.cn),))
+        names += [((name, value),) for name in ("PNO", "PNUM") if (value := header.field(name)) is not None]
+    return _reply(upload, rules, Reply.DATA_ANSWER, names, omitted=rules.omitted_in_acknowledgements)
 
 
-def _reply(to: Message, rules: Rules, cn: Reply, items: Iterable[Sequence[Sequence[str]]] = ()) -> Message:
-    return compose(rules, qn=to.qn, st=rules.reply_system, cn=str(int(cn)), pw=to.pw, mn=to.mn, items=tuple(items))
+def _reply(
+    to: Message,
+    rules: Rules,
+    cn: Reply,
+    items: Iterable[Sequence[Sequence[str]]] = (),
+    omitted: frozenset[str] = frozenset(),
+) -> Message:
+    """Compose an answer; it repeats the QN of what it answers, where the edition wants that."""
+    qn, area = to.qn, list(items)
+    if rules.reply_qn_in_parameters:
+        qn, area = "", [(("QN", qn),), *area]
+    reply = compose(rules, qn=qn, st=rules.reply_system, cn=str(int(cn)), pw=to.pw, mn=to.mn, items=area)
+    reply.segment.header = [pair for pair in reply.segment.header if pair[0] not in omitted]
+    return reply
 
 
 def _small_number(text: str | None, limit: int) -> int | None:

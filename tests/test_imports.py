@@ -65,6 +65,7 @@ LAYERS: dict[str, list[set[str]]] = {
         {"crc", "segment", "framing", "encryption"},
         {"messages"},
         {"events"},
+        {"splitting"},
         {"connection"},
         {"host", "host.policy", "host.events", "host.stations", "host.commands"}
         | {"host.requests", "host.packets", "host.setup", "host.enrolment", "host.core"},

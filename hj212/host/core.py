@@ -97,7 +97,7 @@ class Host:
         report = self._events_append
         self._stations = Stations(rules, self.policy, credentials, report)
         self._requests = Requests(self.connection, self._stations, self.policy, qns or QnSource(wall), report)
-        self._packets = Packets(self.policy, report)
+        self._packets = Packets(self.policy, report, self._requests.collect)
         self._enrolment = Enrolment(
             self._stations,
             self._requests,
@@ -126,7 +126,7 @@ class Host:
         """Take note that the link is at its end: every request is over."""
         self.connection.receive_eof(now)
         self._digest(now)
-        self._packets.close(self._requests.collect)
+        self._packets.close()
         self._requests.close()
 
     def data_to_send(self) -> bytes:
@@ -148,7 +148,7 @@ class Host:
         """Do what is due: resend, give up, report who is silent and which packets are missing."""
         self.connection.handle_timeout(now)
         self._digest(now)
-        self._packets.expire(now, self._requests.collect)
+        self._packets.expire(now)
         self._stations.handle_timeout(now)
 
     # Who is there
@@ -392,7 +392,7 @@ class Host:
         ticket = pending.ticket if pending else None
         back_fill = message.segment.field("RF") == "1"
         self._events.append(UploadReceived(station.mn, message, kind, repeated, back_fill, ticket, acknowledged))
-        if self._packets.add(station.mn, message, now, self._requests.collect):
+        if self._packets.add(message, now):
             return
         if not repeated:
             self._requests.collect(message)

@@ -765,7 +765,7 @@ class TestPackets:
 
     def test_incomplete_messages_are_bounded(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The oldest makes room, and is reported."""
-        monkeypatch.setattr("hj212.host.packets.MAX_HELD", 4)
+        monkeypatch.setattr("hj212.splitting.MAX_HELD", 4)
         peer = Peer(HJ_212_2017)
         link = Link(HJ_212_2017, peer)
         for hour in range(3):

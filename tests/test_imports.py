@@ -69,7 +69,7 @@ LAYERS: dict[str, list[set[str]]] = {
         {"connection"},
         {"host", "host.policy", "host.events", "host.stations", "host.commands"}
         | {"host.requests", "host.packets", "host.setup", "host.enrolment", "host.core"},
-        {"aio"},
+        {"aio", "aio.link", "aio.listening", "aio.platform"},
         {"cli", "__main__"}
         | {f"cli.{name}" for name in ("content", "crc", "decode", "decoding", "editions", "encode", "encoding")}
         | {f"cli.{name}" for name in ("listen", "receiving", "shown")},

@@ -32,7 +32,8 @@ import hj212.cli
 import simulator.__main__
 import simulator.cli
 from conformance.catalogue import cases, requirements
-from hj212 import aio, build_frame
+from hj212 import build_frame
+from hj212.aio import listening
 from stationgate import language
 from stationgate.filename import safe_name
 
@@ -339,11 +340,11 @@ class TestPaths:
         assert [safe_name(name) for name in names] == names
 
 
-def listening(host: str = HOST, port: int = 0) -> list[tuple[Any, ...]]:
+def listened(host: str = HOST, port: int = 0) -> list[tuple[Any, ...]]:
     """Listen and close again; return the addresses."""
 
     async def scenario() -> list[tuple[Any, ...]]:
-        listener = await aio.listen(asyncio.Protocol, host, port)
+        listener = await listening.listen(asyncio.Protocol, host, port)
         try:
             assert {sock.getsockname()[1] for sock in listener.sockets} == {listener.port}
             return [sock.getsockname() for sock in listener.sockets]
@@ -371,10 +372,10 @@ EXCLUSIVE = ~4
 def options_set(monkeypatch: pytest.MonkeyPatch, platform: str, host: str) -> list[tuple[int, int, int]]:
     monkeypatch.setattr(RecordedSocket, "told", [])
     monkeypatch.setattr(socket, "SO_EXCLUSIVEADDRUSE", EXCLUSIVE, raising=False)
-    monkeypatch.setattr(aio, "socket", SimpleNamespace(**{**vars(socket), "socket": RecordedSocket}))
-    monkeypatch.setattr(aio, "sys", SimpleNamespace(platform=platform))
-    monkeypatch.setattr(aio, "os", SimpleNamespace(name="nt" if platform == "win32" else "posix"))
-    listening(host)
+    monkeypatch.setattr(listening, "socket", SimpleNamespace(**{**vars(socket), "socket": RecordedSocket}))
+    monkeypatch.setattr(listening, "sys", SimpleNamespace(platform=platform))
+    monkeypatch.setattr(listening, "os", SimpleNamespace(name="nt" if platform == "win32" else "posix"))
+    listened(host)
     return RecordedSocket.told
 
 
@@ -384,7 +385,7 @@ class TestPort:
         """Not even one that asks for sharing in every way a system knows."""
 
         async def scenario() -> None:
-            listener = await aio.listen(asyncio.Protocol, HOST, 0)
+            listener = await listening.listen(asyncio.Protocol, HOST, 0)
             script = (
                 "import socket, sys\n"
                 "with socket.socket() as sock:\n"
@@ -402,7 +403,7 @@ class TestPort:
                 assert process.returncode == 1
                 assert b"Address already in use" in err or sys.platform != "linux"
             with pytest.raises(OSError, match="in use"):
-                await aio.listen(asyncio.Protocol, HOST, listener.port)
+                await listening.listen(asyncio.Protocol, HOST, listener.port)
             listener.close()
 
         asyncio.run(scenario())
@@ -411,13 +412,13 @@ class TestPort:
         """Connections that fade away (TIME_WAIT) do not hold it: a run listens again after it was cut."""
 
         async def scenario() -> None:
-            listener = await aio.listen(asyncio.Protocol, HOST, 0)
+            listener = await listening.listen(asyncio.Protocol, HOST, 0)
             port = listener.port
             _, writer = await asyncio.open_connection(HOST, port)
             listener.close()
             writer.close()
             await writer.wait_closed()
-            (await aio.listen(asyncio.Protocol, HOST, port)).close()
+            (await listening.listen(asyncio.Protocol, HOST, port)).close()
 
         asyncio.run(scenario())
 
@@ -449,7 +450,7 @@ class TestPort:
         monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", found)
         if sys.platform == "darwin":
             pytest.skip("127.0.0.2 is not configured there")
-        assert [address[0] for address in listening("door")] == [HOST, "127.0.0.2"]
+        assert [address[0] for address in listened("door")] == [HOST, "127.0.0.2"]
 
     def test_nothing_stays_open_where_one_address_is_taken(self, monkeypatch: pytest.MonkeyPatch) -> None:
         with socket.create_server(("127.0.0.2", 0)) as taken:
@@ -460,7 +461,7 @@ class TestPort:
 
             monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", found)
             with pytest.raises(OSError, match="in use"):
-                listening("door", port)
+                listened("door", port)
         with socket.create_server((HOST, port)):
             pass
 

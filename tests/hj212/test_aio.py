@@ -20,8 +20,8 @@ from hj212.aio import (
     Platform,
     PlatformEvent,
     PlatformLimits,
-    _Session,
 )
+from hj212.aio.platform import _Session
 from hj212.connection import STALL_S
 from hj212.events import FrameRejected, MessageReceived, NoiseReceived, UploadAcknowledged
 

@@ -8,7 +8,7 @@ from .codes import ExeRtn, FlagBits, QnRtn, Reply
 from .editions import Edition, Rules, declared_edition
 from .errors import LocalProtocolError, MessageError
 from .framing import build_frame
-from .segment import Pair, Segment, format_segment, hide_passwords, parse_segment
+from .segment import Pair, Segment, SegmentHeader, format_segment, hide_passwords, parse_header
 
 __all__ = ["Message", "acknowledgement", "compose", "notice_answer", "request_answer", "request_result"]
 
@@ -21,62 +21,77 @@ class Message:
     The segment stays the truth; reading a property never changes it.
     """
 
-    __slots__ = ("segment",)
+    __slots__ = ("_view",)
 
     def __init__(self, segment: Segment) -> None:
-        self.segment = segment
+        self._view: Segment | SegmentHeader = segment
 
     @classmethod
     def from_bytes(cls, segment: bytes) -> Message:
-        """View the bytes of a data segment (without header, length, check value and tail)."""
-        return cls(parse_segment(segment))
+        """View the bytes of a data segment (without header, length, check value and tail).
+
+        The data area is taken apart when it is first asked for: routing and answering need only the header.
+        """
+        message = cls.__new__(cls)
+        message._view = parse_header(segment)
+        return message
+
+    @property
+    def segment(self) -> Segment:
+        """The segment itself; what is changed there is changed in the message."""
+        view = self._view
+        if type(view) is SegmentHeader:
+            view = self._view = view.segment
+        assert isinstance(view, Segment)
+        return view
 
     def __bytes__(self) -> bytes:
-        return format_segment(self.segment)
+        view = self._view
+        return view.data if type(view) is SegmentHeader else format_segment(self.segment)
 
     def __repr__(self) -> str:
-        fields = f"CN={self.cn};MN={self.mn};QN={self.qn};Flag={self.segment.field('Flag')}"
+        fields = f"CN={self.cn};MN={self.mn};QN={self.qn};Flag={self._view.field('Flag')}"
         return f"<Message {hide_passwords(fields)}>"
 
     @property
     def qn(self) -> str:
         """请求编码, request id: 17 digits; empty when absent."""
-        return self.segment.field("QN") or ""
+        return self._view.field("QN") or ""
 
     @property
     def st(self) -> str:
         """系统编码, system code; empty when absent."""
-        return self.segment.field("ST") or ""
+        return self._view.field("ST") or ""
 
     @property
     def cn(self) -> str:
         """命令编码, command code; empty when absent."""
-        return self.segment.field("CN") or ""
+        return self._view.field("CN") or ""
 
     @property
     def pw(self) -> str:
         """访问密码, password, in clear: never show it."""
-        return self.segment.field("PW") or ""
+        return self._view.field("PW") or ""
 
     @property
     def mn(self) -> str:
         """设备唯一标识, identity of the station; empty when absent."""
-        return self.segment.field("MN") or ""
+        return self._view.field("MN") or ""
 
     @property
     def flag(self) -> int | None:
         """拆分包及应答标志, ``None`` when absent or no number of 0-255."""
-        return _small_number(self.segment.field("Flag"), 255)
+        return _small_number(self._view.field("Flag"), 255)
 
     @property
     def pnum(self) -> int | None:
         """总包数, number of packets of this communication, ``None`` when absent or no number."""
-        return _small_number(self.segment.field("PNUM"), 9999)
+        return _small_number(self._view.field("PNUM"), 9999)
 
     @property
     def pno(self) -> int | None:
         """包号, number of this packet from 1, ``None`` when absent or no number."""
-        return _small_number(self.segment.field("PNO"), 9999)
+        return _small_number(self._view.field("PNO"), 9999)
 
     @property
     def answers_qn(self) -> str:
@@ -86,7 +101,7 @@ class Message:
     @property
     def back_filled(self) -> bool:
         """补传标志, whether ``RF=1`` marks the packet as back-filled (HJ 212-2025 table 3)."""
-        return self.segment.field("RF") == "1"
+        return self._view.field("RF") == "1"
 
     @property
     def items(self) -> list[list[Pair]]:

@@ -127,6 +127,7 @@ class Connection:
         "_out",
         "_outstanding",
         "_recent",
+        "_unsent",
         "automatic",
         "overtime_s",
         "recount",
@@ -153,6 +154,7 @@ class Connection:
         self._editions = editions
         self._events: list[Event] = []
         self._out: list[bytes] = []
+        self._unsent = 0
         self._outstanding: dict[tuple[str, str], _Exchange] | None = None
         self._recent: list[bytes] | None = None
         self._last_byte = 0.0
@@ -199,22 +201,27 @@ class Connection:
         if asked and asked.state is _State.AWAITING_RESULT:
             asked.deadline = now + self.overtime_s  # data on the way: the execution timeout starts over
         self._events.append(MessageReceived(message, frame, kind, repeated, segment != frame.segment))
-        if not self.automatic:
-            return
-        # The answer repeats the peer's fields. Where these leave no legal answer, none is given: the link survives.
-        with suppress(LocalProtocolError):
-            if kind is CommandKind.NOTICE:
-                self._answer(notice_answer, message)
-            elif self.role is Role.PLATFORM and kind is not CommandKind.REQUEST and message.wants_answer:
-                self._answer(acknowledgement, message)
+        if self.automatic:
+            # The answer repeats the peer's fields. Where these leave no legal answer, none is given: the link survives.
+            with suppress(LocalProtocolError):
+                self._acknowledge(message, kind)
 
-    def acknowledge(self, upload: Message) -> None:
-        """Send the 9014 of an upload we received, for a platform that stores first (``automatic=False``).
+    def acknowledge(self, message: Message) -> None:
+        """Answer a message we received as the flows ask, for a platform that stores first (``automatic=False``).
+
+        That is 9013 to a notice, 9014 to an upload that wants one, and nothing to anything else.
 
         Raises:
-            LocalProtocolError: If the fields of the upload leave no legal answer.
+            LocalProtocolError: If the fields of the message leave no legal answer.
         """
-        self._answer(acknowledgement, upload)
+        row = command_row(message.cn, upward=self.role is Role.PLATFORM)
+        self._acknowledge(message, row.kind if row else None)
+
+    def _acknowledge(self, message: Message, kind: CommandKind | None) -> None:
+        if kind is CommandKind.NOTICE:
+            self._answer(notice_answer, message)
+        elif self.role is Role.PLATFORM and kind is not CommandKind.REQUEST and message.wants_answer:
+            self._answer(acknowledgement, message)
 
     def _answer(self, compose_answer: Callable[[Message, Rules], Message], message: Message) -> None:
         rules = self.rules
@@ -235,7 +242,8 @@ class Connection:
 
     def _receive_reply(self, message: Message, reply: int, now: float) -> None:
         exchange = self._exchange(message)
-        if exchange is None or exchange.state not in _EXPECTED.get((exchange.kind, reply), ()):
+        expected = exchange and exchange.state in _EXPECTED.get((exchange.kind, reply), ())
+        if exchange is None or not expected or _names_another(message, exchange.message):
             self._events.append(AnswerUnexpected(message))
             return
         sent = exchange.message
@@ -271,7 +279,7 @@ class Connection:
         """
         data = self._encode(message) if frame is None else frame
         row = command_row(message.cn, upward=self.role is Role.STATION)
-        kind = row.kind if row else None
+        kind = row.kind if row else CommandKind.UPLOAD if self.role is Role.STATION else None
         if kind in (CommandKind.REQUEST, CommandKind.NOTICE) or (kind is CommandKind.UPLOAD and message.wants_answer):
             if self._outstanding is None:
                 self._outstanding = {}
@@ -312,17 +320,20 @@ class Connection:
             return b""
         data = b"".join(self._out)
         self._out.clear()
+        self._unsent = 0
         return data
 
     def frames_to_send(self) -> list[bytes]:
         """Like :meth:`data_to_send`, a frame each: for whoever writes them apart or counts them."""
         frames = self._out.copy()
         self._out.clear()
+        self._unsent = 0
         return frames
 
     def _write(self, frame: bytes) -> None:
         self._out.append(frame)
-        if len(self._out) > 64 and sum(map(len, self._out)) > MAX_UNSENT_BYTES:
+        self._unsent += len(frame)
+        if self._unsent > MAX_UNSENT_BYTES:
             raise LimitError(f"more than {MAX_UNSENT_BYTES} bytes wait to be written (MAX_UNSENT_BYTES)")
 
     # Facts and time
@@ -379,6 +390,14 @@ class Connection:
         del self._outstanding[exchange.message.mn, exchange.message.qn]
         if not self._outstanding:
             self._outstanding = None
+
+
+def _names_another(answer: Message, sent: Message) -> bool:
+    """Say whether a 9014 of the 2005 edition, whose packets share a QN, names another command or packet."""
+    if answer.qn or answer.cn != str(int(Reply.DATA_ANSWER)):
+        return False
+    named = ((name, answer.parameter(name)) for name in ("CN", "PNO"))
+    return any(value is not None and value != (sent.segment.field(name) or value) for name, value in named)
 
 
 def _code(message: Message, key: str) -> int | None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from .codes import ExeRtn, FlagBits, QnRtn, Reply
 from .editions import Edition, Rules, declared_edition
 from .errors import LocalProtocolError, MessageError
 from .framing import build_frame
-from .segment import Pair, Segment, SegmentHeader, format_segment, hide_passwords, parse_header
+from .segment import Pair, Segment, SegmentHeader, format_segment, hide_passwords, parse_header, parse_segment
 
 __all__ = ["Message", "acknowledgement", "compose", "notice_answer", "request_answer", "request_result"]
 
 Items = Sequence[Sequence[Sequence[str]]]
+
+_REQUEST_ANSWER, _EXECUTION_RESULT, _NOTICE_ANSWER, _DATA_ANSWER = (str(int(reply)) for reply in Reply)
 
 
 class Message:
@@ -21,77 +23,85 @@ class Message:
     The segment stays the truth; reading a property never changes it.
     """
 
-    __slots__ = ("_view",)
+    __slots__ = ("_data", "_view")
 
     def __init__(self, segment: Segment) -> None:
-        self._view: Segment | SegmentHeader = segment
+        self._data = b""  # the bytes, as long as nobody could change the segment
+        self._view: SegmentHeader | Segment | None = segment
 
     @classmethod
     def from_bytes(cls, segment: bytes) -> Message:
         """View the bytes of a data segment (without header, length, check value and tail).
 
-        The data area is taken apart when it is first asked for: routing and answering need only the header.
+        They are taken apart when something is asked for, the data area last: routing and answering need the header.
         """
         message = cls.__new__(cls)
-        message._view = parse_header(segment)
+        message._data = segment
+        message._view = None
         return message
 
     @property
     def segment(self) -> Segment:
         """The segment itself; what is changed there is changed in the message."""
         view = self._view
-        if type(view) is SegmentHeader:
-            view = self._view = view.segment
-        assert isinstance(view, Segment)
+        if type(view) is not Segment:
+            view = self._view = parse_segment(self._data)
+            self._data = b""
         return view
 
     def __bytes__(self) -> bytes:
         view = self._view
-        return view.data if type(view) is SegmentHeader else format_segment(self.segment)
+        return format_segment(view) if type(view) is Segment else self._data
+
+    def _field(self, name: str) -> str | None:
+        view = self._view
+        if view is None:
+            view = self._view = parse_header(self._data)
+        return view.field(name)
 
     def __repr__(self) -> str:
-        fields = f"CN={self.cn};MN={self.mn};QN={self.qn};Flag={self._view.field('Flag')}"
+        fields = f"CN={self.cn};MN={self.mn};QN={self.qn};Flag={self._field('Flag')}"
         return f"<Message {hide_passwords(fields)}>"
 
     @property
     def qn(self) -> str:
         """请求编码, request id: 17 digits; empty when absent."""
-        return self._view.field("QN") or ""
+        return self._field("QN") or ""
 
     @property
     def st(self) -> str:
         """系统编码, system code; empty when absent."""
-        return self._view.field("ST") or ""
+        return self._field("ST") or ""
 
     @property
     def cn(self) -> str:
         """命令编码, command code; empty when absent."""
-        return self._view.field("CN") or ""
+        return self._field("CN") or ""
 
     @property
     def pw(self) -> str:
         """访问密码, password, in clear: never show it."""
-        return self._view.field("PW") or ""
+        return self._field("PW") or ""
 
     @property
     def mn(self) -> str:
         """设备唯一标识, identity of the station; empty when absent."""
-        return self._view.field("MN") or ""
+        return self._field("MN") or ""
 
     @property
     def flag(self) -> int | None:
         """拆分包及应答标志, ``None`` when absent or no number of 0-255."""
-        return _small_number(self._view.field("Flag"), 255)
+        return _small_number(self._field("Flag"), 255)
 
     @property
     def pnum(self) -> int | None:
         """总包数, number of packets of this communication, ``None`` when absent or no number."""
-        return _small_number(self._view.field("PNUM"), 9999)
+        return _small_number(self._field("PNUM"), 9999)
 
     @property
     def pno(self) -> int | None:
         """包号, number of this packet from 1, ``None`` when absent or no number."""
-        return _small_number(self._view.field("PNO"), 9999)
+        return _small_number(self._field("PNO"), 9999)
 
     @property
     def answers_qn(self) -> str:
@@ -101,7 +111,7 @@ class Message:
     @property
     def back_filled(self) -> bool:
         """补传标志, whether ``RF=1`` marks the packet as back-filled (HJ 212-2025 table 3)."""
-        return self._view.field("RF") == "1"
+        return self._field("RF") == "1"
 
     @property
     def items(self) -> list[list[Pair]]:
@@ -191,49 +201,50 @@ def compose(
         values["PNO"], values["PNUM"] = str(packet[0]), str(packet[1])
     if back_fill and rules.back_fill_field:
         values["RF"] = "1"
-    header = [[name, values[name]] for name in rules.header_fields if name in values]
-    return Message(Segment(header, [[list(pair) for pair in item] for item in items], ";CP=&&"))
+    return _written(rules, values, items)
+
+
+def _written(rules: Rules, values: Mapping[str, str], items: Items) -> Message:
+    """Return the message with these header fields, in the edition's order."""
+    header = ";".join([f"{name}={values[name]}" for name in rules.header_fields if name in values])
+    area = ";".join([",".join(["=".join(pair) for pair in item]) for item in items]) if items else ""
+    return Message.from_bytes(f"{header};CP=&&{area}&&".encode("utf-8", "surrogateescape"))
 
 
 def request_answer(request: Message, rules: Rules, code: QnRtn = QnRtn.READY) -> Message:
     """Return the 9011 that answers a request."""
-    return _reply(request, rules, Reply.REQUEST_ANSWER, (((("QnRtn"), str(int(code))),),))
+    return _reply(request, rules, _REQUEST_ANSWER, (((("QnRtn"), str(int(code))),),))
 
 
 def request_result(request: Message, rules: Rules, code: ExeRtn = ExeRtn.SUCCESS) -> Message:
     """Return the 9012 that closes a request."""
-    return _reply(request, rules, Reply.EXECUTION_RESULT, (((("ExeRtn"), str(int(code))),),))
+    return _reply(request, rules, _EXECUTION_RESULT, (((("ExeRtn"), str(int(code))),),))
 
 
 def notice_answer(notice: Message, rules: Rules) -> Message:
     """Return the 9013 that answers a notice."""
-    return _reply(notice, rules, Reply.NOTICE_ANSWER)
+    return _reply(notice, rules, _NOTICE_ANSWER)
 
 
 def acknowledgement(upload: Message, rules: Rules) -> Message:
     """Return the 9014 that answers an upload."""
     names: list[Sequence[Sequence[str]]] = []
     if rules.acknowledgement_names_packet:
-        header = upload.segment
         names.append((("CN", upload.cn),))
-        names += [((name, value),) for name in ("PNO", "PNUM") if (value := header.field(name)) is not None]
-    return _reply(upload, rules, Reply.DATA_ANSWER, names, omitted=rules.omitted_in_acknowledgements)
+        names += [((name, value),) for name in ("PNO", "PNUM") if (value := upload._field(name)) is not None]
+    return _reply(upload, rules, _DATA_ANSWER, names, rules.omitted_in_acknowledgements)
 
 
-def _reply(
-    to: Message,
-    rules: Rules,
-    cn: Reply,
-    items: Iterable[Sequence[Sequence[str]]] = (),
-    omitted: frozenset[str] = frozenset(),
-) -> Message:
+def _reply(to: Message, rules: Rules, cn: str, items: Items = (), omitted: frozenset[str] = frozenset()) -> Message:
     """Compose an answer; it repeats the QN of what it answers, where the edition wants that."""
-    qn, area = to.qn, list(items)
+    values = {"ST": rules.reply_system, "CN": cn, "PW": to.pw, "MN": to.mn, "Flag": str(rules.flag_version << 2)}
     if rules.reply_qn_in_parameters:
-        qn, area = "", [(("QN", qn),), *area]
-    reply = compose(rules, qn=qn, st=rules.reply_system, cn=str(int(cn)), pw=to.pw, mn=to.mn, items=area)
-    reply.segment.header = [pair for pair in reply.segment.header if pair[0] not in omitted]
-    return reply
+        items = [(("QN", to.qn),), *items]
+    elif to.qn:
+        values["QN"] = to.qn
+    for name in omitted:
+        values.pop(name, None)
+    return _written(rules, values, items)
 
 
 def _small_number(text: str | None, limit: int) -> int | None:

@@ -132,17 +132,26 @@ class SegmentHeader:
         opening: As in :class:`Segment`.
     """
 
-    __slots__ = ("_segment", "data", "header", "opening")
+    __slots__ = ("_fields", "_segment", "data", "header", "opening")
 
     def __init__(self, data: bytes, header: list[Pair], opening: str) -> None:
         self.data = data
         self.header = header
         self.opening = opening
+        self._fields: dict[str, str] | None = None
         self._segment: Segment | None = None
 
     def field(self, name: str) -> str | None:
         """Return the value of the first header field called ``name``, blanks trimmed; ``None`` when absent."""
-        return _field(self.header, name)
+        fields = self._fields
+        if fields is None:
+            try:
+                fields = dict(reversed(self.header))  # of several the first stays
+            except ValueError:  # a field without `=`
+                fields = {}
+            self._fields = fields
+        value = fields.get(name)
+        return _field(self.header, name) if value is None else value.strip()
 
     @property
     def segment(self) -> Segment:

@@ -6,19 +6,41 @@ answers as the flows ask.
 
 from .link import WRITE_HIGH_WATER, Core, Link
 from .listening import Listener, listen
-from .platform import CloseReason, LinkClosed, LinkOpened, LinkRefused, Platform, PlatformEvent, PlatformLimits
+from .platform import (
+    CloseReason,
+    LinkClosed,
+    LinkOpened,
+    LinkRefused,
+    LinkSlowed,
+    MessageKept,
+    Platform,
+    PlatformEvent,
+    PlatformLimits,
+    StoreFailed,
+    StoreWorks,
+)
+from .store import Arrival, Fate, Kept, MessageStore, StoreError
 
 __all__ = [
     "WRITE_HIGH_WATER",
+    "Arrival",
     "CloseReason",
     "Core",
+    "Fate",
+    "Kept",
     "Link",
     "LinkClosed",
     "LinkOpened",
     "LinkRefused",
+    "LinkSlowed",
     "Listener",
+    "MessageKept",
+    "MessageStore",
     "Platform",
     "PlatformEvent",
     "PlatformLimits",
+    "StoreError",
+    "StoreFailed",
+    "StoreWorks",
     "listen",
 ]

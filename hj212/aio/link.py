@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, Protocol
+from typing import Final, Protocol, cast
 
 __all__ = ["WRITE_HIGH_WATER", "Core", "Link"]
 
@@ -47,6 +47,7 @@ class Link(asyncio.Protocol):
         self._on_open = on_open
         self._on_close = on_close
         self._timer: asyncio.TimerHandle | None = None
+        self._held: set[str] = set()
         self._loop = asyncio.get_running_loop()
 
     @property
@@ -55,9 +56,10 @@ class Link(asyncio.Protocol):
         return self._loop.time()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self.transport = transport
-        transport.set_write_buffer_limits(WRITE_HIGH_WATER)
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is one in all but name
+        self.transport.set_write_buffer_limits(WRITE_HIGH_WATER)
+        if self._held:
+            self.transport.pause_reading()
         if self._on_open:
             self._on_open(self)
         self.flush()
@@ -83,12 +85,23 @@ class Link(asyncio.Protocol):
             self._on_close(self)
 
     def pause_writing(self) -> None:
-        if self.transport:
-            self.transport.pause_reading()
+        self.hold("peer does not read")
 
     def resume_writing(self) -> None:
-        if self.transport:
-            self.transport.resume_reading()
+        self.release("peer does not read")
+
+    def hold(self, reason: str) -> None:
+        """Read no more until every reason to hold is released: the peer then waits, and nothing is lost."""
+        if not self._held and self.transport:
+            self.transport.pause_reading()
+        self._held.add(reason)
+
+    def release(self, reason: str) -> None:
+        """Take back :meth:`hold`."""
+        if reason in self._held:
+            self._held.discard(reason)
+            if not self._held and self.transport and not self.transport.is_closing():
+                self.transport.resume_reading()
 
     def flush(self) -> None:
         """Let the events be read, write what waits, set the next alarm. Call it after making the core send."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from stationgate.language import _
@@ -22,6 +24,7 @@ def add_listen(cli: Group) -> None:
         examples=[
             ("hj212 listen --port 9000", _("on this machine only")),
             ("hj212 listen --port 9000 --host 0.0.0.0", _("for stations in the network")),
+            ("hj212 listen --port 9000 --store day.db", _("keep every message, acknowledge what is on the disk")),
             ("hj212 listen --port 9000 --json --count 1", _("one message as JSON, then end")),
         ],
     )
@@ -29,21 +32,32 @@ def add_listen(cli: Group) -> None:
     @click.option(
         "--host", default="127.0.0.1", help=_("Address to listen on. Default: {default}.").format(default="127.0.0.1")
     )
+    @click.option(
+        "--store",
+        type=click.Path(dir_okay=False, path_type=Path),
+        metavar="FILE",
+        help=_("Keep messages in a SQLite file; each is acknowledged after it is on the disk."),
+    )
     @json_option()
     @show_secrets_option()
+    @click.option("--quiet", is_flag=True, help=_("Show no messages, only what goes wrong."))
     @click.option("--count", type=click.IntRange(min=1), help=_("End after this many messages."))
     @click.option("--duration", type=click.FloatRange(min=0), metavar="S", help=_("End after this many seconds."))
     @click.option("--max-connections", type=click.IntRange(min=1), help=_("Stations at once."))
     @click.option("--max-per-address", type=click.IntRange(min=1), help=_("Stations at once from one address."))
+    @click.option("--max-rate", type=click.FloatRange(min=1), metavar="N", help=_("Frames per second of one station."))
     def listen(
         port: int,
         host: str,
+        store: Path | None,
         as_json: bool,
         show_secrets: bool,
+        quiet: bool,
         count: int | None,
         duration: float | None,
         max_connections: int | None,
         max_per_address: int | None,
+        max_rate: float | None,
     ) -> int:
         import asyncio
         from dataclasses import replace
@@ -54,5 +68,6 @@ def add_listen(cli: Group) -> None:
         limits = PlatformLimits()
         limits = replace(limits, connections=max_connections or limits.connections)
         limits = replace(limits, per_address=max_per_address or limits.per_address)
-        receiving = Receiving(as_json=as_json, show_secrets=show_secrets, count=count)
-        return asyncio.run(receiving.run(host, port, duration, limits))
+        limits = replace(limits, frames_per_s=max_rate or limits.frames_per_s)
+        receiving = Receiving(as_json=as_json, show_secrets=show_secrets, count=count, quiet=quiet)
+        return asyncio.run(receiving.run(host, port, duration, limits, store))

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from contextlib import suppress
+import time
+from collections import Counter
+from contextlib import closing, nullcontext, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 import click
 
@@ -15,7 +18,22 @@ from stationgate.exits import DataFault, ExitCode, UsageFault, cannot_listen
 from stationgate.language import _, current, ngettext
 from stationgate.streams import json_line
 
-from ..aio import CloseReason, LinkClosed, LinkOpened, LinkRefused, Platform, PlatformEvent, PlatformLimits
+from ..aio import (
+    CloseReason,
+    Fate,
+    LinkClosed,
+    LinkOpened,
+    LinkRefused,
+    LinkSlowed,
+    MessageKept,
+    MessageStore,
+    Platform,
+    PlatformEvent,
+    PlatformLimits,
+    StoreError,
+    StoreFailed,
+    StoreWorks,
+)
 from ..editions import HJ_212_2017
 from ..events import AnswerUnexpected, FrameRejected, MessageReceived, NoiseReceived
 from ..explain import examine, readable_segment
@@ -30,6 +48,10 @@ from .shown import clean, deviation_lines, quoted
 __all__ = ["Receiving"]
 
 
+#: Messages shown per second, on a screen: nobody reads more, and writing them would slow the stations down.
+SHOWN_PER_S: Final = 100
+
+
 @dataclass(slots=True)
 class Receiving:
     """One run of ``listen``."""
@@ -37,27 +59,36 @@ class Receiving:
     as_json: bool
     show_secrets: bool
     count: int | None
+    quiet: bool = False
     messages: int = 0
     bad: int = 0
+    fates: Counter[Fate] = field(default_factory=Counter)
     finished: asyncio.Future[None] = field(init=False)
+    keeps: bool = False
+    _second: float = 0.0
+    _shown: int = 0
+    _omitted: int = 0
 
-    async def run(self, host: str, port: int, duration: float | None, limits: PlatformLimits) -> int:
+    async def run(
+        self, host: str, port: int, duration: float | None, limits: PlatformLimits, store: Path | None = None
+    ) -> int:
         self.finished = asyncio.get_running_loop().create_future()
-        async with Platform(self.on_event, limits=limits) as platform:
-            try:
-                await platform.start(host, port)
-            except (OSError, OverflowError) as error:
-                raise UsageFault(*cannot_listen(host, port, error)) from error
-            self._tell_listening(host, platform.port)
-            with suppress(TimeoutError):
-                async with asyncio.timeout(duration):
-                    await self.finished
+        self.keeps = store is not None
+        with closing(_opened(store)) if store else nullcontext() as opened:
+            async with Platform(self.on_event, limits=limits, store=opened) as platform:
+                try:
+                    await platform.start(host, port)
+                except (OSError, OverflowError) as error:
+                    raise UsageFault(*cannot_listen(host, port, error)) from error
+                self._tell_listening(host, platform.port)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(duration):
+                        await self.finished
         return self._finish()
 
     def on_event(self, peer: str, event: PlatformEvent) -> None:
         try:
             self._report(peer, event)
-            sys.stdout.flush()
         except Exception as error:
             # Output that is gone ends the run; inside a callback of the loop it would only be logged.
             if not self.finished.done():
@@ -66,8 +97,31 @@ class Receiving:
             self.finished.set_result(None)
 
     def _report(self, peer: str, event: PlatformEvent) -> None:
-        if self.count is not None and self.messages >= self.count:
-            return
+        match event:
+            case MessageKept(message, fate):
+                self.fates[fate] += 1
+                self._kept(peer, message, fate)
+            case _ if self.count is not None and self.messages >= self.count:
+                return
+            case MessageReceived(message, frame, _kind, repeated):
+                self.messages += 1
+                if self._room():
+                    title = command_title(message) + (f" {_('(sent again)')}" if repeated else "")
+                    self._frame(peer, "message", frame, title, repeated=repeated)
+            case FrameRejected(frame):
+                self.bad += 1
+                self._frame(peer, "rejected", frame, _("bad frame, not answered"))
+            case AnswerUnexpected(message):
+                self.messages += 1
+                if self._room():
+                    self._frame(peer, "message", _as_frame(message), command_title(message), repeated=False)
+            case NoiseReceived(raw):
+                text = _("{size} bytes that belong to no frame: {text}").format(size=len(raw), text=quoted(raw))
+                self._line(peer, "noise", text, bytes=len(raw))
+            case _:
+                self._link(peer, event)
+
+    def _link(self, peer: str, event: PlatformEvent) -> None:
         match event:
             case LinkOpened():
                 self._line(peer, "connected", _("connected"))
@@ -75,21 +129,44 @@ class Receiving:
                 self._line(peer, "disconnected", _("disconnected: {reason}").format(reason=_why(why)), reason=why.value)
             case LinkRefused(why):
                 self._line(peer, "refused", _("refused: {reason}").format(reason=_why(why)), reason=why.value)
-            case NoiseReceived(raw):
-                text = _("{size} bytes that belong to no frame: {text}").format(size=len(raw), text=quoted(raw))
-                self._line(peer, "noise", text, bytes=len(raw))
-            case FrameRejected(frame):
-                self.bad += 1
-                self._frame(peer, "rejected", frame, _("bad frame, not answered"))
-            case MessageReceived(message, frame, _kind, repeated):
-                self.messages += 1
-                title = command_title(message) + (f" {_('(sent again)')}" if repeated else "")
-                self._frame(peer, "message", frame, title, repeated=repeated)
-            case AnswerUnexpected(message):
-                self.messages += 1
-                self._frame(peer, "message", _as_frame(message), command_title(message), repeated=False)
+            case LinkSlowed():
+                self._line(peer, "slowed", _("slowed down: it sends more frames than it may (--max-rate)"))
+            case StoreFailed(why):
+                text = _("cannot keep messages, so none is acknowledged until it works again: {reason}")
+                self._line(peer, "store-failed", text.format(reason=clean(why)), reason=why)
+            case StoreWorks():
+                self._line(peer, "store-works", _("messages are kept again"))
             case _:  # the answers to requests of ours: a listener sends none
                 return
+
+    def _kept(self, peer: str, message: Message, fate: Fate) -> None:
+        if fate is Fate.NEW or (fate is Fate.REPEATED and not self.as_json):
+            return
+        text = _("CN={cn}; MN={mn}; QN={qn}: kept beside an earlier message with the same numbers and other content")
+        names = {"cn": message.cn, "mn": message.mn, "qn": message.qn}
+        self._line(peer, fate.value, clean(text.format(**names)), **names, pno=message.pno)
+
+    def _room(self) -> bool:
+        """Say whether one more message may be shown; on a screen, tell how many could not."""
+        if self.quiet:
+            return False
+        if self.as_json:
+            return True
+        now = time.monotonic()
+        if now >= self._second + 1.0:
+            self._tell_omitted()
+            self._second, self._shown = now, 0
+        self._shown += 1
+        if self._shown <= SHOWN_PER_S:
+            return True
+        self._omitted += 1
+        return False
+
+    def _tell_omitted(self) -> None:
+        if self._omitted:
+            text = ngettext("… {n} more message, not shown", "… {n} more messages, not shown", self._omitted)
+            click.echo(text.format(n=self._omitted))
+            self._omitted = 0
 
     def _frame(self, peer: str, event: str, frame: Frame, title: str, **facts: Any) -> None:
         if self.as_json:
@@ -102,6 +179,7 @@ class Receiving:
         self._line(peer, event, clean(text if self.show_secrets else hide_passwords(text)))
         for line in deviation_lines(frame, examine(frame, HJ_212_2017), HJ_212_2017):
             click.echo(f"    {line}")
+        sys.stdout.flush()
 
     def _line(self, peer: str, event: str, text: str, **facts: Any) -> None:
         now = datetime.now(CHINA)
@@ -109,7 +187,9 @@ class Receiving:
             head = {"event": event, "time": now.isoformat(timespec="milliseconds"), "peer": peer}
             click.echo(json_line(head | facts))
         else:
-            click.echo(f"{now:%H:%M:%S}.{now.microsecond // 1000:03d}  {peer}  {text}")
+            where = f"  {peer}" if peer else ""
+            click.echo(f"{now:%H:%M:%S}.{now.microsecond // 1000:03d}{where}  {text}")
+        sys.stdout.flush()
 
     def _tell_listening(self, host: str, port: int) -> None:
         if self.as_json:
@@ -119,10 +199,18 @@ class Receiving:
         sys.stdout.flush()
 
     def _finish(self) -> int:
+        self._tell_omitted()
         parts = [
             ngettext("{n} message", "{n} messages", self.messages).format(n=self.messages),
             ngettext("{n} bad frame", "{n} bad frames", self.bad).format(n=self.bad),
         ]
+        if self.keeps:
+            differs, repeated = self.fates[Fate.DIFFERS], self.fates[Fate.REPEATED]
+            parts += [
+                _("{n} kept").format(n=self.fates[Fate.NEW] + differs),
+                ngettext("{n} repeat", "{n} repeats", repeated).format(n=repeated),
+                _("{n} with the numbers of another").format(n=differs),
+            ]
         click.echo(_(", ").join(parts), err=True)
         if self.count is not None and self.messages < self.count:
             text = _("only {found} of {wanted} messages came in time.")
@@ -137,9 +225,20 @@ def _why(why: CloseReason) -> str:
         CloseReason.NOISE: _("too many bytes that belong to no frame"),
         CloseReason.CONNECTIONS: _("too many connections (--max-connections)"),
         CloseReason.ADDRESS: _("too many connections from this address (--max-per-address)"),
+        CloseReason.GAVE_WAY: _("it sent no intact frame, and its place was needed"),
         CloseReason.SHUTDOWN: _("listening has ended"),
     }
     return texts[why]
+
+
+def _opened(path: Path) -> MessageStore:
+    try:
+        return MessageStore(path)
+    except StoreError as error:
+        raise UsageFault(
+            _("Messages cannot be kept in {file}: {reason}.").format(file=path, reason=error),
+            _("Name a file that is not there yet, or one that an earlier run of hj212 listen --store wrote."),
+        ) from error
 
 
 def _as_frame(message: Message) -> Frame:

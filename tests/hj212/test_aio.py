@@ -313,7 +313,7 @@ class TestPlatform:
 
 def test_silence_is_measured_from_the_last_byte() -> None:
     """In virtual time: each message begins the silence anew, and the alarm is not moved by every one of them."""
-    session = _Session(Connection(Role.PLATFORM, HJ_212_2017), 100.0, now=0.0)
+    session = _Session(Connection(Role.PLATFORM, HJ_212_2017), PlatformLimits(idle_s=100.0), now=0.0)
     assert session.next_timeout() == 100.0
     session.receive_data(frame(), 60.0)
     assert session.next_timeout() == 100.0

@@ -1,0 +1,249 @@
+"""What stations sent, kept in a SQLite file: written before it is acknowledged, each message exactly once.
+
+A message is known again by MN, CN, QN and PNO, without QN by MN, CN, PNO and DataTime. What comes again with the same
+data segment is a repeat and is not kept twice; the same key with other content is kept beside the first, marked so.
+
+The file is open to any reader while it is written (write-ahead log). Columns of table ``messages``:
+
+=============  =========================================================================
+id             rises in the order in which the messages were kept
+received       when it arrived, POSIX milliseconds
+peer           from where, ``address:port``
+mn, cn, qn     as in the segment; empty where absent; ``qn`` of 2005 answers from the data area
+pno            packet number, 0 where there is none
+data_time      DataTime, empty where there is none
+segment        the data segment, byte for byte, decrypted; it holds the password
+differs_from   ``id`` of an earlier message with the same key and other content, else NULL
+=============  =========================================================================
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sqlite3
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import blake2b
+from pathlib import Path
+from typing import Final
+
+from ..messages import Message
+
+__all__ = ["Arrival", "Fate", "Kept", "MessageStore", "StoreError"]
+
+#: Version of the tables, in the file's ``user_version``.
+SCHEMA: Final = 1
+#: "sg12": tells a store from any other SQLite file (``application_id``).
+APPLICATION: Final = 0x73673132
+#: How long to wait for a reader that holds the file.
+BUSY_S: Final = 5.0
+#: Stations whose highest QN is remembered; those of a province.
+MAX_STATIONS: Final = 100_000
+
+_TABLES = """
+CREATE TABLE messages (
+    id INTEGER PRIMARY KEY,
+    received INTEGER NOT NULL,
+    peer TEXT NOT NULL,
+    mn TEXT NOT NULL,
+    cn TEXT NOT NULL,
+    qn TEXT NOT NULL,
+    pno INTEGER NOT NULL,
+    data_time TEXT NOT NULL,
+    content INTEGER NOT NULL,
+    segment BLOB NOT NULL,
+    differs_from INTEGER
+);
+CREATE INDEX messages_by_key ON messages (qn, mn, cn, pno, data_time, content);
+"""
+# QN first: new rows go to the end of the index, whose tail alone then has to be in memory.
+_SAME_KEY = "SELECT id FROM messages WHERE qn = ? AND mn = ? AND cn = ? AND pno = ? LIMIT 1"
+_SAME_CONTENT = (
+    "SELECT segment FROM messages WHERE qn = ? AND mn = ? AND cn = ? AND pno = ? AND data_time = ? AND content = ?"
+)
+_INSERT = (
+    "INSERT INTO messages (received, peer, qn, mn, cn, pno, data_time, content, segment, differs_from)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+_COLUMNS = "id, received, peer, segment, differs_from"
+
+_DATA_TIME = re.compile(rb"DataTime\s*=\s*([0-9]{1,17})")
+
+
+class StoreError(Exception):
+    """The file is no store, or belongs to another version, or cannot be opened."""
+
+
+class Fate(Enum):
+    """What became of a message."""
+
+    NEW = "new"  #: kept
+    REPEATED = "repeated"  #: kept already, byte for byte
+    DIFFERS = "differs"  #: kept, beside one with the same key and other content
+
+
+@dataclass(slots=True)
+class Arrival:
+    """A message to keep."""
+
+    received_ms: int  #: POSIX milliseconds
+    peer: str
+    message: Message
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A row of the store."""
+
+    id: int
+    received_ms: int
+    peer: str
+    message: Message
+    differs_from: int | None
+
+
+class _Newest:
+    """The highest QN of each station: a higher one needs no look into the file, it is new.
+
+    Holds for stations whose clock goes forward, which is nearly all of the traffic; the rest is looked up.
+    """
+
+    __slots__ = ("_by_mn", "_start")
+
+    def __init__(self, start: str) -> None:
+        self._start = start  # the highest of all when the file was opened
+        self._by_mn: dict[str, str] = {}
+
+    def rises(self, mn: str, qn: str) -> bool:
+        """Take note of a QN; say whether it is above all that this station ever had."""
+        if qn <= self._by_mn.get(mn, self._start):
+            return False
+        if mn not in self._by_mn and len(self._by_mn) >= MAX_STATIONS:
+            return False
+        self._by_mn[mn] = qn
+        return True
+
+
+class MessageStore:
+    """The file. One writer at a time; the methods block, so a loop calls them in a thread.
+
+    Args:
+        path: Made where it is not there, readable by its owner only, for the segments hold passwords.
+
+    Raises:
+        StoreError: If it cannot be opened, is something else, or another program writes it.
+    """
+
+    def __init__(self, path: Path | str) -> None:
+        self.path = Path(path)
+        try:
+            # Not sqlite3's own creation: that leaves the mode to the umask.
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
+            self._db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
+        except (OSError, sqlite3.Error) as error:
+            raise StoreError(f"cannot be opened: {error}") from error
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self._db.close()
+            raise StoreError(f"cannot be used: {error}") from error
+        except StoreError:
+            self._db.close()
+            raise
+
+    def _prepare(self) -> None:
+        (application,) = self._db.execute("PRAGMA application_id").fetchone()
+        (version,) = self._db.execute("PRAGMA user_version").fetchone()
+        empty = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
+        if not empty and application != APPLICATION:
+            raise StoreError("is a SQLite file, but none of messages")
+        if not empty and version != SCHEMA:
+            raise StoreError(f"has version {version} of the tables, expected {SCHEMA}")
+        # A commit is on the disk before it returns, and a killed process leaves whole transactions only.
+        self._db.execute("PRAGMA journal_mode = WAL")
+        self._db.execute("PRAGMA synchronous = FULL")
+        self._db.execute("PRAGMA cache_size = -32768")
+        if empty:
+            self._db.executescript(
+                f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id = {APPLICATION};"
+                f" PRAGMA user_version = {SCHEMA}; COMMIT;"
+            )
+        (highest,) = self._db.execute("SELECT max(qn) FROM messages").fetchone()
+        self._newest = _Newest(highest or "")
+
+    def close(self) -> None:
+        """Close the file; what was added is in it already."""
+        self._db.close()
+
+    def add(self, arrivals: Sequence[Arrival]) -> list[Fate]:
+        """Keep messages, in one transaction: when this returns, they are on the disk.
+
+        Raises:
+            sqlite3.Error: If they could not be kept, none of them then: the disk is full, or the file is locked.
+        """
+        execute = self._db.execute
+        execute("BEGIN IMMEDIATE")
+        try:
+            fates = self._add(arrivals)
+            execute("COMMIT")
+        except BaseException:
+            if self._db.in_transaction:
+                execute("ROLLBACK")
+            raise
+        return fates
+
+    def _add(self, arrivals: Sequence[Arrival]) -> list[Fate]:
+        execute = self._db.execute
+        fates: list[Fate] = []
+        rows: list[tuple[object, ...]] = []
+        pending: set[tuple[object, ...]] = set()  # keys of rows that the file does not hold yet
+        for arrival in arrivals:
+            message = arrival.message
+            segment = bytes(message)
+            found = _DATA_TIME.search(segment)
+            data_time = found[1].decode() if found else ""
+            key = (message.qn or message.answers_qn, message.mn, message.cn, message.pno or 0)
+            content = int.from_bytes(blake2b(segment, digest_size=8).digest(), "little", signed=True)
+            if key in pending:
+                self._db.executemany(_INSERT, rows)
+                rows.clear()
+                pending.clear()
+            # Without QN all of a command share a key: there only the content tells.
+            earlier = execute(_SAME_KEY, key).fetchone() if key[0] and not self._newest.rises(key[1], key[0]) else None
+            if (earlier or not key[0]) and any(
+                known == segment for (known,) in execute(_SAME_CONTENT, (*key, data_time, content))
+            ):
+                fates.append(Fate.REPEATED)
+                continue
+            fates.append(Fate.DIFFERS if earlier else Fate.NEW)
+            pending.add(key)
+            differs_from = earlier[0] if earlier else None
+            rows.append((arrival.received_ms, arrival.peer, *key, data_time, content, segment, differs_from))
+        self._db.executemany(_INSERT, rows)
+        return fates
+
+    def count(self) -> int:
+        """How many messages it holds."""
+        (count,) = self._db.execute("SELECT count(*) FROM messages").fetchone()
+        return int(count)
+
+    def __iter__(self) -> Iterator[Kept]:
+        """Yield every message in the order of keeping."""
+        return self.read()
+
+    def read(self, *, mn: str = "", cn: str = "", after: int = 0) -> Iterator[Kept]:
+        """Yield messages in the order of keeping.
+
+        Args:
+            mn: Only of this station.
+            cn: Only of this command.
+            after: Only with a larger ``id``.
+        """
+        rows = self._db.execute(
+            f"SELECT {_COLUMNS} FROM messages WHERE id > ? AND (? = '' OR mn = ?) AND (? = '' OR cn = ?) ORDER BY id",
+            (after, mn, mn, cn, cn),
+        )
+        for row_id, received, peer, segment, differs_from in rows:
+            yield Kept(row_id, received, peer, Message.from_bytes(segment), differs_from)

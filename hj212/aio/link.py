@@ -107,12 +107,18 @@ class Link(asyncio.Protocol):
         """Let the events be read, write what waits, set the next alarm. Call it after making the core send."""
         if self._on_change:
             self._on_change(self)
-        if self.transport is None or self.transport.is_closing():
-            return
+        if self.write_out():
+            self._rearm()
+
+    def write_out(self) -> bool:
+        """Write what waits, for a caller that made the core answer and awaits nothing; say whether the link is open."""
+        transport = self.transport
+        if transport is None or transport.is_closing():
+            return False
         data = self.core.data_to_send()
         if data:
-            self.transport.write(data)
-        self._rearm()
+            transport.write(data)
+        return True
 
     def close(self) -> None:
         """Close the link; what was written still goes out."""

@@ -396,17 +396,17 @@ class Platform:
             self._held_for_store.add(session.link)
 
     def _kept(self, arrivals: Sequence[Arrival], fates: Sequence[Fate]) -> None:
-        answered: dict[_Session, None] = {}
+        answered: set[_Session] = set()
         for arrival, fate in zip(arrivals, fates, strict=True):
             assert isinstance(arrival, _Upload)
             session = arrival.session
             if session in self._sessions:
                 self._acknowledge(session, arrival.message)
-                answered[session] = None
+                answered.add(session)
             self._on_event(arrival.peer, MessageKept(arrival.message, fate))
         for session in answered:
             if session.link:
-                session.link.flush()
+                session.link.write_out()
         if self._held_for_store and self._keeper and self._keeper.relaxed:
             for link in self._held_for_store:
                 link.release(_STORE)

@@ -52,21 +52,23 @@ CREATE TABLE messages (
     qn TEXT NOT NULL,
     pno INTEGER NOT NULL,
     data_time TEXT NOT NULL,
-    content INTEGER NOT NULL,
+    content INTEGER,
     segment BLOB NOT NULL,
     differs_from INTEGER
 );
-CREATE INDEX messages_by_key ON messages (qn, mn, cn, pno, data_time, content);
+CREATE INDEX messages_by_key ON messages (qn, mn, cn, pno, content);
 """
 # QN first: new rows go to the end of the index, whose tail alone then has to be in memory.
-_SAME_KEY = "SELECT id FROM messages WHERE qn = ? AND mn = ? AND cn = ? AND pno = ? LIMIT 1"
-_SAME_CONTENT = (
-    "SELECT segment FROM messages WHERE qn = ? AND mn = ? AND cn = ? AND pno = ? AND data_time = ? AND content = ?"
-)
+# The first message of a key has no hash of its content there, and NULL sorts first.
+_FIRST = "SELECT id, segment FROM messages WHERE qn = ? AND mn = ? AND cn = ? AND pno = ? ORDER BY content LIMIT 1"
+_ALIKE = "SELECT segment FROM messages WHERE qn = ? AND mn = ? AND cn = ? AND pno = ? AND content = ?"
 _INSERT = (
-    "INSERT INTO messages (received, peer, qn, mn, cn, pno, data_time, content, segment, differs_from)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    "INSERT INTO messages (received, peer, qn, mn, cn, pno, data_time, content, segment, differs_from) VALUES "
 )
+_ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+#: Rows of one statement, largest first. SQLite works a statement off while Python does something else; row by row the
+#: two would wait for each other at each.
+_AT_ONCE: Final = (250, 25, 1)
 _COLUMNS = "id, received, peer, segment, differs_from"
 
 _DATA_TIME = re.compile(rb"DataTime\s*=\s*([0-9]{1,17})")
@@ -74,6 +76,10 @@ _DATA_TIME = re.compile(rb"DataTime\s*=\s*([0-9]{1,17})")
 
 class StoreError(Exception):
     """The file is no store, or belongs to another version, or cannot be opened."""
+
+
+_Key = tuple[str, str, str, int]  # QN, MN, CN, PNO
+_Row = tuple[object, ...]
 
 
 class Fate(Enum):
@@ -195,34 +201,51 @@ class MessageStore:
         return fates
 
     def _add(self, arrivals: Sequence[Arrival]) -> list[Fate]:
-        execute = self._db.execute
         fates: list[Fate] = []
-        rows: list[tuple[object, ...]] = []
-        pending: set[tuple[object, ...]] = set()  # keys of rows that the file does not hold yet
+        rows: list[_Row] = []
+        pending: set[_Key] = set()  # keys of rows that the file does not hold yet
         for arrival in arrivals:
             message = arrival.message
             segment = bytes(message)
-            found = _DATA_TIME.search(segment)
-            data_time = found[1].decode() if found else ""
             key = (message.qn or message.answers_qn, message.mn, message.cn, message.pno or 0)
-            content = int.from_bytes(blake2b(segment, digest_size=8).digest(), "little", signed=True)
             if key in pending:
-                self._db.executemany(_INSERT, rows)
+                self._insert(rows)
                 rows.clear()
                 pending.clear()
-            # Without QN all of a command share a key: there only the content tells.
-            earlier = execute(_SAME_KEY, key).fetchone() if key[0] and not self._newest.rises(key[1], key[0]) else None
-            if (earlier or not key[0]) and any(
-                known == segment for (known,) in execute(_SAME_CONTENT, (*key, data_time, content))
-            ):
-                fates.append(Fate.REPEATED)
-                continue
-            fates.append(Fate.DIFFERS if earlier else Fate.NEW)
-            pending.add(key)
-            differs_from = earlier[0] if earlier else None
-            rows.append((arrival.received_ms, arrival.peer, *key, data_time, content, segment, differs_from))
-        self._db.executemany(_INSERT, rows)
+            fate, differs_from, content = self._compare(key, segment)
+            fates.append(fate)
+            if fate is not Fate.REPEATED:
+                found = _DATA_TIME.search(segment)
+                data_time = found[1].decode() if found else ""
+                rows.append((arrival.received_ms, arrival.peer, *key, data_time, content, segment, differs_from))
+                pending.add(key)
+        self._insert(rows)
         return fates
+
+    def _compare(self, key: _Key, segment: bytes) -> tuple[Fate, int | None, int | None]:
+        """Look for a message in the file; return its fate, the row it differs from and the hash to find it by."""
+        first = None
+        if key[0]:
+            if self._newest.rises(key[1], key[0]):
+                return Fate.NEW, None, None
+            first = self._db.execute(_FIRST, key).fetchone()
+            if first is None:
+                return Fate.NEW, None, None
+            if first[1] == segment:
+                return Fate.REPEATED, None, None
+        # Without QN every message of a command has the same key: there the content tells them apart, DataTime in it.
+        content = int.from_bytes(blake2b(segment, digest_size=8).digest(), "little", signed=True)
+        if any(known == segment for (known,) in self._db.execute(_ALIKE, (*key, content))):
+            return Fate.REPEATED, None, None
+        return (Fate.DIFFERS, first[0], content) if first else (Fate.NEW, None, content)
+
+    def _insert(self, rows: Sequence[_Row]) -> None:
+        at = 0
+        for size in _AT_ONCE:
+            statement = _INSERT + ", ".join([_ROW] * size)
+            while len(rows) - at >= size:
+                self._db.execute(statement, [value for row in rows[at : at + size] for value in row])
+                at += size
 
     def count(self) -> int:
         """How many messages it holds."""

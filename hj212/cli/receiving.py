@@ -50,6 +50,8 @@ __all__ = ["Receiving"]
 
 #: Messages shown per second, on a screen: nobody reads more, and writing them would slow the stations down.
 SHOWN_PER_S: Final = 100
+#: Open files besides the links: the store, the listening sockets, the terminal.
+SPARE_DESCRIPTORS: Final = 32
 
 
 @dataclass(slots=True)
@@ -72,19 +74,24 @@ class Receiving:
     async def run(
         self, host: str, port: int, duration: float | None, limits: PlatformLimits, store: Path | None = None
     ) -> int:
+        _grant_descriptors(limits.connections)
         self.finished = asyncio.get_running_loop().create_future()
         self.keeps = store is not None
         with closing(_opened(store)) if store else nullcontext() as opened:
-            async with Platform(self.on_event, limits=limits, store=opened) as platform:
-                try:
-                    await platform.start(host, port)
-                except (OSError, OverflowError) as error:
-                    raise UsageFault(*cannot_listen(host, port, error)) from error
+            platform = Platform(self.on_event, limits=limits, store=opened)
+            try:
+                await platform.start(host, port)
+            except (OSError, OverflowError) as error:
+                raise UsageFault(*cannot_listen(host, port, error)) from error
+            try:
                 self._tell_listening(host, platform.port)
                 with suppress(TimeoutError):
                     async with asyncio.timeout(duration):
                         await self.finished
-        return self._finish()
+            finally:  # Ctrl-C as well: what came is kept, answered and counted
+                await platform.stop()
+                self._tell_sum()
+        return self._exit_code()
 
     def on_event(self, peer: str, event: PlatformEvent) -> None:
         try:
@@ -100,7 +107,8 @@ class Receiving:
         match event:
             case MessageKept(message, fate):
                 self.fates[fate] += 1
-                self._kept(peer, message, fate)
+                if fate is not Fate.NEW:
+                    self._kept(peer, message, fate)
             case _ if self.count is not None and self.messages >= self.count:
                 return
             case MessageReceived(message, frame, _kind, repeated):
@@ -140,7 +148,7 @@ class Receiving:
                 return
 
     def _kept(self, peer: str, message: Message, fate: Fate) -> None:
-        if fate is Fate.NEW or (fate is Fate.REPEATED and not self.as_json):
+        if fate is Fate.REPEATED and not self.as_json:
             return
         text = _("CN={cn}; MN={mn}; QN={qn}: kept beside an earlier message with the same numbers and other content")
         names = {"cn": message.cn, "mn": message.mn, "qn": message.qn}
@@ -198,7 +206,7 @@ class Receiving:
         click.echo(text, err=self.as_json)
         sys.stdout.flush()
 
-    def _finish(self) -> int:
+    def _tell_sum(self) -> None:
         self._tell_omitted()
         parts = [
             ngettext("{n} message", "{n} messages", self.messages).format(n=self.messages),
@@ -212,6 +220,8 @@ class Receiving:
                 _("{n} with the numbers of another").format(n=differs),
             ]
         click.echo(_(", ").join(parts), err=True)
+
+    def _exit_code(self) -> int:
         if self.count is not None and self.messages < self.count:
             text = _("only {found} of {wanted} messages came in time.")
             raise DataFault(text.format(found=self.messages, wanted=self.count))
@@ -229,6 +239,30 @@ def _why(why: CloseReason) -> str:
         CloseReason.SHUTDOWN: _("listening has ended"),
     }
     return texts[why]
+
+
+def _grant_descriptors(connections: int) -> None:
+    """Ask the system for as many descriptors as the links may need; Windows has no such limit.
+
+    Raises:
+        UsageFault: If it does not grant them.
+    """
+    try:
+        import resource
+    except ImportError:
+        return
+    needed = connections + SPARE_DESCRIPTORS
+    granted, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if needed <= granted or granted == resource.RLIM_INFINITY:
+        return
+    if most != resource.RLIM_INFINITY and needed > most:
+        raise UsageFault(
+            _("{n} connections need {needed} open files; the system allows {most}.").format(
+                n=connections, needed=needed, most=most
+            ),
+            _("Lower --max-connections, or raise the limit (ulimit -n)."),
+        )
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, most))
 
 
 def _opened(path: Path) -> MessageStore:

@@ -447,3 +447,52 @@ class TestDecodeSaved:
         code, out, _ = run("decode", "--edition", edition, "--json", stdin=GOOD)
         assert code == 0
         assert [d["code"] for d in objects(out)[0]["deviations"]] == ([] if edition == "2017" else ["edition-other"])
+
+    def test_store(self, tmp_path: Path) -> None:
+        path = tmp_path / "day.db"
+        with Listener("--store", str(path), "--count", "3") as listener:
+            other = build_frame(SEGMENT.replace(b"2.20", b"2.21"))
+            assert listener.talk(GOOD + GOOD + other, 3).count(b"CN=9014") == 3
+            code, out, err = listener.finish()
+        assert code == 0
+        assert "MN=010000A8900016F000169DC0; QN=20160801085857223: kept beside an earlier message" in out
+        assert err.strip() == "3 messages, 0 bad frames, 2 kept, 1 repeat, 1 with the numbers of another"
+        assert "s3cr3t" not in out + err
+
+    def test_store_as_json(self, tmp_path: Path) -> None:
+        with Listener("--json", "--store", str(tmp_path / "day.db"), "--count", "2") as listener:
+            listener.talk(GOOD + GOOD, 2)
+            _, out, _ = listener.finish()
+        events = [json.loads(line) for line in out.splitlines()]
+        assert [event["event"] for event in events if event["event"] in ("message", "repeated")] == [
+            "message", "message", "repeated",
+        ]  # fmt: skip
+
+    def test_store_that_is_none(self, run: Run, tmp_path: Path) -> None:
+        path = tmp_path / "notes.txt"
+        path.write_text("a text " * 100)
+        code, _, err = run("listen", "--port", "0", "--store", str(path))
+        assert code == 2
+        assert f"Messages cannot be kept in {path}: cannot be used: file is not a database." in err
+
+    def test_quiet(self) -> None:
+        with Listener("--quiet", "--count", "1") as listener:
+            listener.talk(GOOD, 1)
+            _, out, err = listener.finish()
+        assert "CN=2011" not in out
+        assert "1 message, 0 bad frames" in err
+
+    def test_no_more_messages_on_a_screen_than_can_be_read(self) -> None:
+        with Listener("--count", "500") as listener:
+            listener.talk(GOOD * 500, 500)
+            _, out, _ = listener.finish()
+        shown = sum("CN=2011" in line for line in out.splitlines())
+        assert 100 <= shown < 500
+        (omitted,) = [line for line in out.splitlines() if "not shown" in line][-1:]
+        assert omitted.startswith("… ")
+
+    def test_more_connections_than_descriptors(self, run: Run) -> None:
+        pytest.importorskip("resource", reason="descriptors are limited on POSIX only")
+        code, _, err = run("listen", "--port", "0", "--max-connections", "900000000")
+        assert code == 2
+        assert "900000000 connections need 900000032 open files; the system allows" in err

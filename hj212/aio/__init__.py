@@ -4,6 +4,7 @@
 answers as the flows ask.
 """
 
+from .database import StoreError
 from .link import WRITE_HIGH_WATER, Core, Link
 from .listening import Listener, listen
 from .platform import (
@@ -19,7 +20,7 @@ from .platform import (
     StoreFailed,
     StoreWorks,
 )
-from .store import Arrival, Fate, Kept, MessageStore, StoreError
+from .store import Arrival, Fate, Kept, MessageStore
 
 __all__ = [
     "WRITE_HIGH_WATER",

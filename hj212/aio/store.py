@@ -19,9 +19,7 @@ differs_from   ``id`` of an earlier message with the same key and other content,
 
 from __future__ import annotations
 
-import os
 import re
-import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
@@ -30,15 +28,14 @@ from pathlib import Path
 from typing import Final
 
 from ..messages import Message
+from .database import open_database, transaction
 
-__all__ = ["Arrival", "Fate", "Kept", "MessageStore", "StoreError"]
+__all__ = ["Arrival", "Fate", "Kept", "MessageStore"]
 
 #: Version of the tables, in the file's ``user_version``.
 SCHEMA: Final = 1
 #: "sg12": tells a store from any other SQLite file (``application_id``).
 APPLICATION: Final = 0x73673132
-#: How long to wait for a reader that holds the file.
-BUSY_S: Final = 5.0
 #: Stations whose highest QN is remembered; those of a province.
 MAX_STATIONS: Final = 100_000
 
@@ -62,9 +59,7 @@ CREATE INDEX messages_by_key ON messages (qn, mn, cn, pno, content);
 # The first message of a key has no hash of its content there, and NULL sorts first.
 _FIRST = "SELECT id, segment FROM messages WHERE qn = ? AND mn = ? AND cn = ? AND pno = ? ORDER BY content LIMIT 1"
 _ALIKE = "SELECT segment FROM messages WHERE qn = ? AND mn = ? AND cn = ? AND pno = ? AND content = ?"
-_INSERT = (
-    "INSERT INTO messages (received, peer, qn, mn, cn, pno, data_time, content, segment, differs_from) VALUES "
-)
+_INSERT = "INSERT INTO messages (received, peer, qn, mn, cn, pno, data_time, content, segment, differs_from) VALUES "
 _ROW = "(?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 #: Rows of one statement, largest first. SQLite works a statement off while Python does something else; row by row the
 #: two would wait for each other at each.
@@ -72,10 +67,6 @@ _AT_ONCE: Final = (250, 25, 1)
 _COLUMNS = "id, received, peer, segment, differs_from"
 
 _DATA_TIME = re.compile(rb"DataTime\s*=\s*([0-9]{1,17})")
-
-
-class StoreError(Exception):
-    """The file is no store, or belongs to another version, or cannot be opened."""
 
 
 _Key = tuple[str, str, str, int]  # QN, MN, CN, PNO
@@ -144,38 +135,8 @@ class MessageStore:
 
     def __init__(self, path: Path | str) -> None:
         self.path = Path(path)
-        try:
-            # Not sqlite3's own creation: that leaves the mode to the umask.
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._db = sqlite3.connect(self.path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
-        except (OSError, sqlite3.Error) as error:
-            raise StoreError(f"cannot be opened: {error}") from error
-        try:
-            self._prepare()
-        except sqlite3.Error as error:
-            self._db.close()
-            raise StoreError(f"cannot be used: {error}") from error
-        except StoreError:
-            self._db.close()
-            raise
-
-    def _prepare(self) -> None:
-        (application,) = self._db.execute("PRAGMA application_id").fetchone()
-        (version,) = self._db.execute("PRAGMA user_version").fetchone()
-        empty = self._db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
-        if not empty and application != APPLICATION:
-            raise StoreError("is a SQLite file, but none of messages")
-        if not empty and version != SCHEMA:
-            raise StoreError(f"has version {version} of the tables, expected {SCHEMA}")
-        # A commit is on the disk before it returns, and a killed process leaves whole transactions only.
-        self._db.execute("PRAGMA journal_mode = WAL")
-        self._db.execute("PRAGMA synchronous = FULL")
+        self._db = open_database(self.path, "messages", APPLICATION, SCHEMA, _TABLES)
         self._db.execute("PRAGMA cache_size = -32768")
-        if empty:
-            self._db.executescript(
-                f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id = {APPLICATION};"
-                f" PRAGMA user_version = {SCHEMA}; COMMIT;"
-            )
         (highest,) = self._db.execute("SELECT max(qn) FROM messages").fetchone()
         self._newest = _Newest(highest or "")
 
@@ -189,16 +150,8 @@ class MessageStore:
         Raises:
             sqlite3.Error: If they could not be kept, none of them then: the disk is full, or the file is locked.
         """
-        execute = self._db.execute
-        execute("BEGIN IMMEDIATE")
-        try:
-            fates = self._add(arrivals)
-            execute("COMMIT")
-        except BaseException:
-            if self._db.in_transaction:
-                execute("ROLLBACK")
-            raise
-        return fates
+        with transaction(self._db):
+            return self._add(arrivals)
 
     def _add(self, arrivals: Sequence[Arrival]) -> list[Fate]:
         fates: list[Fate] = []

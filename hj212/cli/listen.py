@@ -62,6 +62,8 @@ def add_listen(cli: Group) -> None:
         import asyncio
         from dataclasses import replace
 
+        from stationgate.loops import loop_factory
+
         from ..aio import PlatformLimits
         from .receiving import Receiving
 
@@ -70,4 +72,5 @@ def add_listen(cli: Group) -> None:
         limits = replace(limits, per_address=max_per_address or limits.per_address)
         limits = replace(limits, frames_per_s=max_rate or limits.frames_per_s)
         receiving = Receiving(as_json=as_json, show_secrets=show_secrets, count=count, quiet=quiet)
-        return asyncio.run(receiving.run(host, port, duration, limits, store))
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            return runner.run(receiving.run(host, port, duration, limits, store))

@@ -1,12 +1,15 @@
 """HJ 212 on asyncio: the only part of the package that knows sockets, loops, clocks and files.
 
-:class:`Link` drives one connection, whichever its role; :class:`Platform` is a server that accepts any station and
-answers as the flows ask.
+:class:`Link` drives one core, whichever its role; :class:`Platform` is a server that accepts any station and answers as
+the flows ask, with :class:`MessageStore` after it stored; :class:`StationClient` keeps a station connected, with
+:class:`SqliteOutbox` over restarts; :class:`Dialler` keeps a link of any core.
 """
 
 from .database import StoreError
+from .dialling import DialFailed, Dialled, Dialler, Dropped, Pauses
 from .link import WRITE_HIGH_WATER, Core, Link
 from .listening import Listener, listen
+from .outbox import SqliteOutbox
 from .platform import (
     CloseReason,
     LinkClosed,
@@ -20,6 +23,7 @@ from .platform import (
     StoreFailed,
     StoreWorks,
 )
+from .station import StationClient, StationClientEvent
 from .store import Arrival, Fate, Kept, MessageStore
 
 __all__ = [
@@ -27,6 +31,10 @@ __all__ = [
     "Arrival",
     "CloseReason",
     "Core",
+    "DialFailed",
+    "Dialled",
+    "Dialler",
+    "Dropped",
     "Fate",
     "Kept",
     "Link",
@@ -37,9 +45,13 @@ __all__ = [
     "Listener",
     "MessageKept",
     "MessageStore",
+    "Pauses",
     "Platform",
     "PlatformEvent",
     "PlatformLimits",
+    "SqliteOutbox",
+    "StationClient",
+    "StationClientEvent",
     "StoreError",
     "StoreFailed",
     "StoreWorks",

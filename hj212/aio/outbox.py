@@ -89,7 +89,7 @@ class SqliteOutbox:
             kept = []
             for record in records:
                 row = (
-                    record.attempts, record.cn, record.qn, json.dumps(record.items, ensure_ascii=False), record.created,
+                    record.attempts, record.cn, record.qn, json.dumps(record.items), record.created,
                     record.data_time, record.st, record.pno, record.pnum,
                 )  # fmt: skip
                 cursor = self._db.execute(f"INSERT INTO records ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
@@ -138,7 +138,7 @@ class SqliteOutbox:
         for name in _KEYS:
             if values[name] is not None:
                 values[name] = values[name].value.hex()
-        rows = [(name, json.dumps(value, ensure_ascii=False)) for name, value in values.items()]
+        rows = [(name, json.dumps(value)) for name, value in values.items()]
         self._db.execute("PRAGMA synchronous = FULL")
         with transaction(self._db):
             self._db.executemany("INSERT OR REPLACE INTO settings VALUES (?, ?)", rows)

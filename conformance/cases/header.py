@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from hj212.editions import HJ_212_2017
 from hj212.times import parse_qn, parse_time
 
 from ..case import Findings, case
@@ -116,9 +117,9 @@ def flag_says_2017(e: Evidence) -> Outcome:
         where = heard.where(f"Flag={text}")
         if flag is None:
             findings.fail(say("Flag={flag}", flag=text), where)
-        elif flag >> 2 == 0:
+        elif flag >> 2 < HJ_212_2017.flag_version:
             findings.fail(say("Flag={flag}: version 0 (2005)", flag=text), where, say("4, 5, 6 or 7 in this edition"))
-        elif flag >> 2 > 1:
+        elif flag >> 2 > HJ_212_2017.flag_version:
             findings.warn(
                 say("Flag={flag}: version {version}", flag=text, version=flag >> 2),
                 where,

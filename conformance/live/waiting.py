@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 
 from hj212.deviations import Deviation
-from hj212.editions import HJ_212_2017, Edition
+from hj212.editions import HJ_212_2017, RULES, Edition
 from hj212.explain import examine
 from hj212.explain.note import printable
 from stationgate.language import _
@@ -237,7 +237,7 @@ class Wait:
             return _refused(Sign.REFUSED_OURS, mn, damage)
         wanted = self.profile.device.get("st", "")
         plain = not heard.is_reply and not heard.is_heartbeat
-        if plain and message.edition not in (None, Edition.HJ_212_2017):
+        if plain and message.edition and message.edition != HJ_212_2017.edition:
             return _edition(mn, message.edition)
         if plain and wanted and message.st != wanted:
             what = say(
@@ -495,11 +495,12 @@ def _difference(found: str, wanted: str) -> Said:
     return say("they differ at character {number}", number=at)
 
 
-def _edition(mn: str, edition: Edition | None) -> Diagnosis:
-    if edition is Edition.HJ_T_212_2005:
-        what = say("MN={mn} reports by HJ/T 212-2005: its Flag lacks the version number of 2017", mn=mn)
-    else:
-        what = say("MN={mn} reports by HJ 212-{edition}, as its Flag says", mn=mn, edition=edition)
+def _edition(mn: str, edition: Edition) -> Diagnosis:
+    what = say(
+        "MN={mn} reports by {title}, as the version number in Flag, or its lack, says",
+        mn=mn,
+        title=RULES[edition].title,
+    )
     return Diagnosis(Sign.EDITION, what, say("Choose HJ 212-2017 in the device"))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from hj212.editions import RULES
 from hj212.times import CHINA
 from stationgate.language import N_, _, gettext
 
@@ -64,7 +65,7 @@ TEST_LABELS: Final = {
 SIGNATURES: Final = ((N_("Chief tester"), "tester"), (N_("Reviewer"), "reviewer"), (N_("Approved by"), ""))
 
 #: How each edition is cited.
-EDITIONS: Final = {"2005": "HJ/T 212-2005", "2017": "HJ 212-2017", "2025": "HJ 212-2025"}
+EDITIONS: Final = {edition.value: rules.title for edition, rules in RULES.items()}
 
 _TIME_MODES: Final = {
     "real": N_("real time"),

@@ -5,7 +5,7 @@ the flows ask, with :class:`MessageStore` after it stored; :class:`StationClient
 :class:`SqliteOutbox` over restarts; :class:`Dialler` keeps a link of any core.
 """
 
-from .database import StoreError
+from .database import StoreError, StoreFault
 from .dialling import DialFailed, Dialled, Dialler, Dropped, Pauses
 from .link import WRITE_HIGH_WATER, Core, Link
 from .listening import Listener, listen
@@ -54,6 +54,7 @@ __all__ = [
     "StationClientEvent",
     "StoreError",
     "StoreFailed",
+    "StoreFault",
     "StoreWorks",
     "listen",
 ]

@@ -6,17 +6,36 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from enum import Enum
 from pathlib import Path
 from typing import Final
 
-__all__ = ["StoreError", "open_database", "transaction"]
+__all__ = ["StoreError", "StoreFault", "open_database", "transaction"]
 
 #: How long to wait for another program that holds the file.
 BUSY_S: Final = 5.0
 
 
+class StoreFault(Enum):
+    """Why a file cannot be used."""
+
+    UNREADABLE = "unreadable"  #: it cannot be opened, or is no SQLite file
+    FOREIGN = "foreign"  #: a SQLite file that keeps something else
+    VERSION = "version"  #: of another version of this software
+
+
 class StoreError(Exception):
-    """The file is something else, or belongs to another version, or cannot be opened."""
+    """A file cannot be used.
+
+    Attributes:
+        fault: Why.
+        detail: What the system says, empty where nothing.
+    """
+
+    def __init__(self, fault: StoreFault, text: str, detail: str = "") -> None:
+        super().__init__(text)
+        self.fault = fault
+        self.detail = detail
 
 
 def open_database(path: Path, what: str, application: int, version: int, tables: str) -> sqlite3.Connection:
@@ -41,12 +60,12 @@ def open_database(path: Path, what: str, application: int, version: int, tables:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
         db = sqlite3.connect(path, timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     except (OSError, sqlite3.Error) as error:
-        raise StoreError(f"cannot be opened: {error}") from error
+        raise StoreError(StoreFault.UNREADABLE, f"cannot be opened: {error}", str(error)) from error
     try:
         _prepare(db, what, application, version, tables)
     except sqlite3.Error as error:
         db.close()
-        raise StoreError(f"cannot be used: {error}") from error
+        raise StoreError(StoreFault.UNREADABLE, f"cannot be used: {error}", str(error)) from error
     except StoreError:
         db.close()
         raise
@@ -58,9 +77,9 @@ def _prepare(db: sqlite3.Connection, what: str, application: int, version: int, 
     (has,) = db.execute("PRAGMA user_version").fetchone()
     empty = db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,)
     if not empty and found != application:
-        raise StoreError(f"is a SQLite file, but none of {what}")
+        raise StoreError(StoreFault.FOREIGN, f"is a SQLite file, but none of {what}")
     if not empty and has != version:
-        raise StoreError(f"has version {has} of the tables, expected {version}")
+        raise StoreError(StoreFault.VERSION, f"has version {has} of the tables, expected {version}")
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     if empty:

@@ -32,6 +32,7 @@ from ..aio import (
     PlatformLimits,
     StoreError,
     StoreFailed,
+    StoreFault,
     StoreWorks,
 )
 from ..editions import HJ_212_2017
@@ -269,8 +270,13 @@ def _opened(path: Path) -> MessageStore:
     try:
         return MessageStore(path)
     except StoreError as error:
+        reasons = {
+            StoreFault.UNREADABLE: error.detail,
+            StoreFault.FOREIGN: _("it is a SQLite file that keeps something else"),
+            StoreFault.VERSION: _("another version of this software wrote it"),
+        }
         raise UsageFault(
-            _("Messages cannot be kept in {file}: {reason}.").format(file=path, reason=error),
+            _("Messages cannot be kept in {file}: {reason}.").format(file=path, reason=reasons[error.fault]),
             _("Name a file that is not there yet, or one that an earlier run of hj212 listen --store wrote."),
         ) from error
 

@@ -473,7 +473,7 @@ class TestDecodeSaved:
         path.write_text("a text " * 100)
         code, _, err = run("listen", "--port", "0", "--store", str(path))
         assert code == 2
-        assert f"Messages cannot be kept in {path}: cannot be used: file is not a database." in err
+        assert f"Messages cannot be kept in {path}: file is not a database." in err
 
     def test_quiet(self) -> None:
         with Listener("--quiet", "--count", "1") as listener:

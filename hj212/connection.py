@@ -119,6 +119,7 @@ class Connection:
     """
 
     __slots__ = (
+        "_answered_in",
         "_editions",
         "_events",
         "_framer",
@@ -157,6 +158,7 @@ class Connection:
         self._unsent = 0
         self._outstanding: dict[tuple[str, str], _Exchange] | None = None
         self._recent: list[bytes] | None = None
+        self._answered_in: dict[int | None, Rules] | None = None
         self._last_byte = 0.0
 
     # What comes in
@@ -224,10 +226,18 @@ class Connection:
             self._answer(acknowledgement, message)
 
     def _answer(self, compose_answer: Callable[[Message, Rules], Message], message: Message) -> None:
-        rules = self.rules
-        if self._editions is not None:
-            rules = rules_of(message.flag, rules, known=self._editions)
+        rules = self.rules if self._editions is None else self._rules_of(message.flag)
         self._write(compose_answer(message, rules).encode(rules))
+
+    def _rules_of(self, flag: int | None) -> Rules:
+        """Return the rules to answer in; looked up once for each Flag, of which there are 256."""
+        assert self._editions is not None
+        if self._answered_in is None:
+            self._answered_in = {}
+        rules = self._answered_in.get(flag)
+        if rules is None:
+            rules = self._answered_in[flag] = rules_of(flag, self.rules, known=self._editions)
+        return rules
 
     def _seen_before(self, segment: bytes) -> bool:
         recent = self._recent

@@ -105,7 +105,8 @@ class Frame:
     @property
     def usable(self) -> bool:
         """Whether length and check value are right, whatever the tail."""
-        return bool(self.length_ok and self.crc_ok)
+        segment = self.segment
+        return self.declared == len(segment) and _crc_matches(segment, self.crc_text)
 
     @property
     def segment_offset(self) -> int:

@@ -14,6 +14,11 @@ __all__ = ["Message", "acknowledgement", "compose", "notice_answer", "request_an
 
 Items = Sequence[Sequence[Sequence[str]]]
 
+# Members of an IntFlag are slow to calculate with, and this is done for every message.
+_ANSWER, _NUMBERED = int(FlagBits.ANSWER), int(FlagBits.NUMBERED)
+
+_FLAGS = {str(flag): flag for flag in range(256)}
+
 _REQUEST_ANSWER, _EXECUTION_RESULT, _NOTICE_ANSWER, _DATA_ANSWER = (str(int(reply)) for reply in Reply)
 
 
@@ -91,7 +96,9 @@ class Message:
     @property
     def flag(self) -> int | None:
         """拆分包及应答标志, ``None`` when absent or no number of 0-255."""
-        return _small_number(self._field("Flag"), 255)
+        text = self._field("Flag") or ""
+        flag = _FLAGS.get(text)
+        return _small_number(text, 255) if flag is None else flag
 
     @property
     def pnum(self) -> int | None:
@@ -121,7 +128,7 @@ class Message:
     @property
     def wants_answer(self) -> bool:
         """Whether bit A of Flag is set."""
-        return bool((self.flag or 0) & FlagBits.ANSWER)
+        return bool((self.flag or 0) & _ANSWER)
 
     @property
     def edition(self) -> Edition | None:
@@ -157,17 +164,13 @@ class Message:
             LocalProtocolError: If the segment or its CP is longer than the edition allows.
         """
         data = bytes(self)
-        parameters = len(data) - data.find(b"CP=&&")
-        for size, limit, name in (
-            (len(data), rules.max_segment_bytes, "segment"),
-            (parameters, rules.max_parameters_bytes, "CP"),
-        ):
-            if size > limit:
-                raise LocalProtocolError(
-                    f"{name} of {size} bytes, at most {limit}: split it into packets",
-                    field="CP",
-                    clause=rules.clauses["segment"],
-                )
+        size = len(data)
+        if size > rules.max_segment_bytes:
+            raise _too_long("segment", size, rules.max_segment_bytes, rules)
+        if size > rules.max_parameters_bytes:  # only then CP can be too long
+            parameters = size - data.find(b"CP=&&")
+            if parameters > rules.max_parameters_bytes:
+                raise _too_long("CP", parameters, rules.max_parameters_bytes, rules)
         return build_frame(data)
 
 
@@ -194,9 +197,9 @@ def compose(
 
     An empty ``qn`` leaves the field out, as the 2005 edition does in uploads and answers.
     """
-    flag = rules.flag_version << 2 | (FlagBits.ANSWER if answer else 0) | (FlagBits.NUMBERED if packet else 0)
+    flag = rules.flag_version << 2 | (_ANSWER if answer else 0) | (_NUMBERED if packet else 0)
     values = {"QN": qn} if qn else {}
-    values |= {"ST": st, "CN": cn, "PW": pw, "MN": mn, "Flag": str(int(flag))}
+    values |= {"ST": st, "CN": cn, "PW": pw, "MN": mn, "Flag": str(flag)}
     if packet:
         values["PNO"], values["PNUM"] = str(packet[0]), str(packet[1])
     if back_fill and rules.back_fill_field:
@@ -245,6 +248,12 @@ def _reply(to: Message, rules: Rules, cn: str, items: Items = (), omitted: froze
     for name in omitted:
         values.pop(name, None)
     return _written(rules, values, items)
+
+
+def _too_long(what: str, size: int, limit: int, rules: Rules) -> LocalProtocolError:
+    return LocalProtocolError(
+        f"{what} of {size} bytes, at most {limit}: split it into packets", field="CP", clause=rules.clauses["segment"]
+    )
 
 
 def _small_number(text: str | None, limit: int) -> int | None:

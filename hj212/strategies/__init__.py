@@ -22,6 +22,7 @@ try:
 except ImportError as error:
     raise ImportError("hj212.strategies needs Hypothesis: pip install 'stationgate[strategies]'") from error
 
+from .cipher import Encrypted, encrypted_frames, keys
 from .content import frames, messages, segments
 from .damage import DAMAGES, Damaged, damaged_frames
 from .traffic import Dialogue, Stream, Turn, dialogues, noise, streams
@@ -31,12 +32,15 @@ __all__ = [
     "DAMAGES",
     "Damaged",
     "Dialogue",
+    "Encrypted",
     "Stream",
     "Turn",
     "damaged_frames",
     "dialogues",
+    "encrypted_frames",
     "factors",
     "frames",
+    "keys",
     "logs",
     "messages",
     "noise",

@@ -113,12 +113,13 @@ def written(
         items=draw(area(rules, row)),
         answer=(draw(st.booleans()) if answer is None else answer) if upload else True,
         packet=packet,
+        back_fill=upload and rules.back_fill_field and draw(st.booleans()),
     )
 
 
 @st.composite
 def area(draw: st.DrawFn, rules: Rules, row: CommandRow) -> Items:
-    """The data area of a command: what the table requires, and for data of a time some factors and logs."""
+    """The data area of a command: what the table requires and may have, for data of a time some factors and logs."""
     items: Items = []
     suffixes = []
     for name in row.required:
@@ -130,6 +131,7 @@ def area(draw: st.DrawFn, rules: Rules, row: CommandRow) -> Items:
             items[-1].append(pair)
         else:
             items.append([pair])
+    items += draw(_optional(rules, row))
     if row.kind is not CommandKind.UPLOAD or not (suffixes or "DataTime" in row.required):
         return items
     if "DataTime" not in row.required:
@@ -141,6 +143,15 @@ def area(draw: st.DrawFn, rules: Rules, row: CommandRow) -> Items:
     if not suffixes and re.fullmatch(rules.factor_pattern, _LOG) and draw(st.booleans()):
         items.append([(f"{_LOG}-Info", draw(logs()))])
     return items
+
+
+@st.composite
+def _optional(draw: st.DrawFn, rules: Rules, row: CommandRow) -> Items:
+    """Parameters that the command may carry, besides those of factors; the ends of a time range both or neither."""
+    names = [name for name in row.optional if "-" not in name]
+    if not names or not draw(st.booleans()):
+        return []
+    return [[(name, draw(parameter_value(name, rules)))] for name in names]
 
 
 @st.composite

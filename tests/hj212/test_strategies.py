@@ -10,9 +10,23 @@ import pytest
 from hypothesis import HealthCheck, Phase, assume, find, given, settings
 from hypothesis import strategies as st
 
-from hj212 import RULES, Connection, Framer, Message, Role, Rules, build_frame, format_segment, parse_segment
+from hj212 import (
+    HJ_212_2017,
+    HJ_212_2025,
+    HJ_T_212_2005,
+    RULES,
+    Connection,
+    Framer,
+    Message,
+    Role,
+    Rules,
+    build_frame,
+    format_segment,
+    parse_segment,
+)
 from hj212.codes import CommandKind
 from hj212.deviations import deviation_rows
+from hj212.encryption import Key, open_frame
 from hj212.events import (
     AnswerUnexpected,
     ExecutionTimedOut,
@@ -30,9 +44,11 @@ from hj212.strategies import (
     DAMAGES,
     Damaged,
     Dialogue,
+    Encrypted,
     Stream,
     damaged_frames,
     dialogues,
+    encrypted_frames,
     factors,
     frames,
     logs,
@@ -238,3 +254,35 @@ def test_without_hypothesis_the_error_names_what_to_install() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
     assert "pip install 'stationgate[strategies]'" in done.stdout
+
+
+class TestEncrypted:
+    @few
+    @given(encrypted_frames(HJ_212_2025))
+    def test_opened_by_its_key_alone(self, encrypted: Encrypted) -> None:
+        frame = only_frame(encrypted.raw)
+        opened = open_frame(frame, [Key(b"another key, 16 "), encrypted.key])
+        assert opened is not None
+        assert opened.segment == encrypted.segment
+        # An area shorter than a block stays in clear.
+        assert (opened.key is None) == (frame.segment == encrypted.segment)
+
+    @pytest.mark.parametrize("rules", [HJ_T_212_2005, HJ_212_2017], ids=lambda rules: rules.title)
+    def test_editions_that_encrypt_nothing_say_so(self, rules: Rules) -> None:
+        with pytest.raises(ValueError, match="encrypts nothing"):
+            find(encrypted_frames(rules), lambda _: True)
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_back_filled_or_not(wanted: bool) -> None:
+    found = find(
+        messages(HJ_212_2025, cn="2051", upward=True), lambda message: message.back_filled is wanted, settings=first
+    )
+    assert found.cn == "2051"
+
+
+def test_a_parameter_that_may_be_there() -> None:
+    found = find(
+        messages(HJ_212_2025, cn="2011", upward=False), lambda m: m.parameter("EndTime") is not None, settings=first
+    )
+    assert found.parameter("BeginTime") is not None

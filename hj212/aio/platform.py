@@ -15,6 +15,7 @@ from typing import Final
 
 from ..connection import Connection, Role
 from ..editions import HJ_212_2017, RULES, Rules
+from ..encryption import Key
 from ..errors import LocalProtocolError
 from ..events import Event, FrameRejected, MessageReceived, NoiseReceived
 from ..messages import Message
@@ -205,6 +206,7 @@ class Platform:
         limits: What to grant the peers.
         store: Where to keep what stations send. With it, an upload or a notice is answered after it is on the disk;
             heartbeats are answered and not kept. The caller opens and closes it.
+        keys: Returns the SM4 keys of an MN; without it encrypted data areas are damaged frames.
         listener: What listens, called as :func:`listen`; a loop with a network of its own gives its ``create_server``.
 
     Use it as an asynchronous context manager, or call :meth:`start` and :meth:`stop`.
@@ -217,12 +219,14 @@ class Platform:
         rules: Rules = HJ_212_2017,
         limits: PlatformLimits | None = None,
         store: MessageStore | None = None,
+        keys: Callable[[str], Sequence[Key]] | None = None,
         listener: Callable[..., Awaitable[Listener | asyncio.Server]] = listen,
     ) -> None:
         self.limits = limits or PlatformLimits()
         self._listener = listener
         self._on_event = on_event
         self._rules = rules
+        self._keys = keys
         self._server: Listener | asyncio.Server | None = None
         self._sessions: set[_Session] = set()
         self._by_address: Counter[str] = Counter()
@@ -279,7 +283,9 @@ class Platform:
 
     def _accept(self) -> Link:
         now = asyncio.get_running_loop().time()
-        connection = Connection(Role.PLATFORM, self._rules, automatic=self._keeper is None, editions=RULES)
+        connection = Connection(
+            Role.PLATFORM, self._rules, automatic=self._keeper is None, keys=self._keys, editions=RULES
+        )
         session = _Session(connection, self.limits, now)
         return Link(
             session,

@@ -14,12 +14,12 @@ from stationgate.streams import json_line
 from ..deviations import Deviation
 from ..editions import Rules
 from ..encryption import MAX_KEYS, Key, open_frame, plain_frame
-from ..explain import examine
+from ..explain import examine, remarks
 from ..framing import Frame, Framer, Noise
 from ..jsonform import to_json
 from ..saved import Form, Saved, read_saved
 from .content import field_lines
-from .shown import deviation_lines, quoted
+from .shown import deviation_lines, quoted, remark_lines
 
 __all__ = ["Decoding", "read_keys"]
 
@@ -70,7 +70,7 @@ class Decoding:
         self.bad += not frame.intact
         self.deviating += bool(deviations)
         if self.as_json:
-            shape = to_json(frame, self.rules, current(), show_secrets=self.show_secrets)
+            shape = to_json(frame, self.rules, current(), show_secrets=self.show_secrets, with_remarks=True)
             click.echo(json_line(shape | ({"encrypted": form.value} if form else {})))
         else:
             head = _("Frame {number} at byte {offset}, {size} bytes: {verdict}").format(
@@ -79,11 +79,8 @@ class Decoding:
                 size=len(frame.raw),
                 verdict=_verdict(frame, deviations) + (_(", was encrypted") if form else ""),
             )
-            click.echo(
-                "\n".join(
-                    [head, *field_lines(frame, self.show_secrets), *deviation_lines(frame, deviations, self.rules)]
-                )
-            )
+            found = [*deviation_lines(frame, deviations, self.rules), *remark_lines(remarks(frame, self.rules))]
+            click.echo("\n".join([head, *field_lines(frame, self.show_secrets), *found]))
 
     def _noise(self, noise: Noise) -> None:
         text = _("At byte {offset}: {size} bytes that belong to no frame: {text}")

@@ -38,6 +38,13 @@ def add_listen(cli: Group) -> None:
         metavar="FILE",
         help=_("Keep messages in a SQLite file; each is acknowledged after it is on the disk."),
     )
+    @click.option(
+        "--key",
+        "keys",
+        multiple=True,
+        metavar="HEX",
+        help=_("SM4 key of encrypted data areas: 32 hexadecimal digits or 16 characters; may be repeated."),
+    )
     @json_option()
     @show_secrets_option()
     @click.option("--quiet", is_flag=True, help=_("Show no messages, only what goes wrong."))
@@ -50,6 +57,7 @@ def add_listen(cli: Group) -> None:
         port: int,
         host: str,
         store: Path | None,
+        keys: tuple[str, ...],
         as_json: bool,
         show_secrets: bool,
         quiet: bool,
@@ -65,12 +73,15 @@ def add_listen(cli: Group) -> None:
         from stationgate.loops import loop_factory
 
         from ..aio import PlatformLimits
+        from .decoding import read_keys
         from .receiving import Receiving
 
         limits = PlatformLimits()
         limits = replace(limits, connections=max_connections or limits.connections)
         limits = replace(limits, per_address=max_per_address or limits.per_address)
         limits = replace(limits, frames_per_s=max_rate or limits.frames_per_s)
-        receiving = Receiving(as_json=as_json, show_secrets=show_secrets, count=count, quiet=quiet)
+        receiving = Receiving(
+            as_json=as_json, show_secrets=show_secrets, count=count, quiet=quiet, keys=read_keys(keys)
+        )
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             return runner.run(receiving.run(host, port, duration, limits, store))

@@ -36,6 +36,7 @@ from ..aio import (
     StoreWorks,
 )
 from ..editions import HJ_212_2017
+from ..encryption import Key
 from ..events import AnswerUnexpected, FrameRejected, MessageReceived, NoiseReceived
 from ..explain import examine, readable_segment
 from ..framing import Frame, build_frame
@@ -65,6 +66,7 @@ class Receiving:
     show_secrets: bool
     count: int | None
     quiet: bool = False
+    keys: tuple[Key, ...] = ()
     messages: int = 0
     bad: int = 0
     kept: int = 0
@@ -85,7 +87,8 @@ class Receiving:
         self.finished = asyncio.get_running_loop().create_future()
         self.keeps = store is not None
         with closing(_opened(store)) if store else nullcontext() as opened:
-            platform = Platform(self.on_event, limits=limits, store=opened)
+            keys = (lambda _mn: self.keys) if self.keys else None
+            platform = Platform(self.on_event, limits=limits, store=opened, keys=keys)
             try:
                 await platform.start(host, port)
             except (OSError, OverflowError) as error:
@@ -116,7 +119,8 @@ class Receiving:
             self._message()
             if self._room():
                 title = command_title(event.message) + (f" {_('(sent again)')}" if event.repeated else "")
-                self._frame(peer, "message", event.frame, title, repeated=event.repeated)
+                frame = _as_frame(event.message) if event.encrypted else event.frame
+                self._frame(peer, "message", frame, title, repeated=event.repeated, encrypted=event.encrypted)
             return
         match event:
             case FrameRejected(frame):
@@ -195,6 +199,8 @@ class Receiving:
             shape = to_json(frame, HJ_212_2017, current(), show_secrets=self.show_secrets)
             self._line(peer, event, "", **facts, **shape)
             return
+        if facts.get("encrypted"):
+            title += " " + _("(encrypted)")
         message = Message(parse_segment(readable_segment(frame)))
         area = "; ".join(", ".join("=".join(pair) for pair in item) for item in message.items)
         text = f"CN={message.cn} {title}; MN={message.mn}; QN={message.qn}; {area}"

@@ -14,10 +14,12 @@ from ..explain import point_out
 from ..framing import Frame
 from ..segment import hide_passwords
 
-__all__ = ["clean", "deviation_lines", "quoted"]
+__all__ = ["clean", "deviation_lines", "quoted", "remark_lines"]
 
 #: How many deviations of one kind are printed for a frame; JSON has them all.
 SHOWN_PER_KIND: Final = 3
+#: Remarks that only JSON has: every other value of the field has more decimals than the tables' default.
+_LEFT_TO_JSON: Final = frozenset({"value-decimals"})
 #: How much of what belongs to no frame is quoted.
 QUOTED_BYTES: Final = 60
 #: Columns of the quotation under which a deviation is marked.
@@ -36,8 +38,17 @@ def deviation_lines(frame: Frame, deviations: list[Deviation], rules: Rules) -> 
                 yield from (f"      {line}" for line in point_out(frame, deviation, QUOTED_COLUMNS))
     for code, count in kinds.items():
         if count > SHOWN_PER_KIND:
-            more = ngettext("{n} more of this kind: {code}", "{n} more of this kind: {code}", count - SHOWN_PER_KIND)
-            yield "  ! " + more.format(n=count - SHOWN_PER_KIND, code=code)
+            yield f"  ! {_more(code, count - SHOWN_PER_KIND)}"
+
+
+def remark_lines(remarks: list[Deviation]) -> Iterator[str]:
+    """Say what the tables do not have, a line for each kind: the first of it and how many more there are."""
+    kinds = Counter(remark.code for remark in remarks if remark.code not in _LEFT_TO_JSON)
+    for code, count in kinds.items():
+        first = next(remark for remark in remarks if remark.code == code)
+        yield f"  - {first.text(current())}"
+        if count > 1:
+            yield f"  - {_more(code, count - 1)}"
 
 
 def clean(text: str) -> str:
@@ -50,6 +61,11 @@ def quoted(raw: bytes) -> str:
     """Return the beginning of bytes that belong to no frame."""
     text = hide_passwords(raw.decode("utf-8", "surrogateescape"))
     return clean(text[:QUOTED_BYTES]) + ("…" if len(text) > QUOTED_BYTES else "")
+
+
+def _more(code: str, count: int) -> str:
+    text = ngettext("{n} more of this kind: {code}", "{n} more of this kind: {code}", count)
+    return text.format(n=count, code=code)
 
 
 def _gravest(deviations: list[Deviation]) -> Deviation:

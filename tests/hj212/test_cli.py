@@ -8,9 +8,11 @@ import json
 import os
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
@@ -18,6 +20,7 @@ import pytest
 
 from hj212 import build_frame
 from hj212.__main__ import main
+from hj212.encryption import Key, encrypt_frame
 from stationgate import language
 
 from .conftest import Vector
@@ -448,6 +451,9 @@ class TestDecodeSaved:
         assert code == 0
         assert [d["code"] for d in objects(out)[0]["deviations"]] == ([] if edition == "2017" else ["edition-other"])
 
+
+@pytest.mark.loopback
+class TestListenAndKeep:
     def test_store(self, tmp_path: Path) -> None:
         path = tmp_path / "day.db"
         with Listener("--store", str(path), "--count", "3") as listener:
@@ -496,3 +502,22 @@ class TestDecodeSaved:
         code, _, err = run("listen", "--port", "0", "--max-connections", "900000000")
         assert code == 2
         assert "900000000 connections need 900000032 open files; the system allows" in err
+
+    @pytest.mark.parametrize("options", [[], ["--store"]], ids=["at once", "kept first"])
+    def test_encrypted_data_are_read_with_their_key(self, tmp_path: Path, options: list[str]) -> None:
+        pytest.importorskip("cryptography", reason="SM4 needs the package cryptography (extra sm4)")
+        key = Key(b"0123456789abcdeF")
+        path = tmp_path / "day.db"
+        raw = encrypt_frame(SEGMENT.replace(b"Flag=5", b"Flag=9"), key)
+        assert b"w01018-Rtd" not in raw
+        store = [*options, str(path)] if options else []
+        with Listener("--count", "1", "--key", key.value.hex(), *store) as listener:
+            assert b"CN=9014" in listener.talk(raw, 1)
+            code, out, _ = listener.finish()
+        assert code == 0
+        assert "(encrypted)" in out
+        assert "w01018-Rtd=2.20" in out
+        assert key.value.hex() not in out
+        if options:
+            with closing(sqlite3.connect(path)) as db:
+                assert b"w01018-Rtd=2.20" in db.execute("SELECT segment FROM messages").fetchone()[0]

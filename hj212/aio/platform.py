@@ -106,10 +106,11 @@ PlatformEvent = LinkOpened | LinkRefused | LinkSlowed | LinkClosed | MessageKept
 class PlatformLimits:
     """What a platform grants its peers."""
 
-    #: Links at once: with some to spare below 1,024, the number of descriptors a process usually may have.
-    connections: int = 1000
-    #: Links at once from one address: a gateway with a faulty reconnect must not shut everyone else out.
-    per_address: int = 250
+    #: Links at once: the stations of a province. Each needs a descriptor; the system may grant fewer.
+    connections: int = 10_000
+    #: Links at once from one address: behind that of a mobile network there may be very many stations, and yet a
+    #: gateway with a faulty reconnect must not shut everyone else out.
+    per_address: int = 2_000
     #: Silence after which a link is closed: the longest legal report interval, 3,600 s, and five minutes of grace.
     idle_s: float = 3900.0
     #: Age at which a link that sent no intact frame yet gives way to a newcomer, where either number is reached: an
@@ -117,9 +118,10 @@ class PlatformLimits:
     give_way_s: float = 5.0
     #: Bytes outside frames, counted anew after each usable frame: heartbeat lines are welcome, other protocols not.
     noise_bytes: int = 64 * 1024
-    #: Frames a link may send per second in the long run, and at once; a station that back-fills sends many.
-    frames_per_s: float = 500.0
-    frames_at_once: int = 5_000
+    #: Frames a link may send per second in the long run, and at once: a part of what the platform can take in, so
+    #: that one that sends without end leaves room for the others.
+    frames_per_s: float = 5_000.0
+    frames_at_once: int = 20_000
 
 
 class _Session:

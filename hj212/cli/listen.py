@@ -74,10 +74,10 @@ def add_listen(cli: Group) -> None:
 
         from ..aio import PlatformLimits
         from .decoding import read_keys
-        from .receiving import Receiving
+        from .receiving import Receiving, grant_links
 
         limits = PlatformLimits()
-        limits = replace(limits, connections=max_connections or limits.connections)
+        limits = replace(limits, connections=grant_links(max_connections, limits.connections))
         limits = replace(limits, per_address=max_per_address or limits.per_address)
         limits = replace(limits, frames_per_s=max_rate or limits.frames_per_s)
         receiving = Receiving(

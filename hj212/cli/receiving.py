@@ -47,7 +47,7 @@ from ..times import CHINA
 from .content import command_title
 from .shown import clean, deviation_lines, quoted
 
-__all__ = ["Receiving"]
+__all__ = ["Receiving", "grant_links"]
 
 
 #: Messages shown per second, on a screen: nobody reads more, and writing them would slow the stations down.
@@ -81,7 +81,6 @@ class Receiving:
     async def run(
         self, host: str, port: int, duration: float | None, limits: PlatformLimits, store: Path | None = None
     ) -> int:
-        _grant_descriptors(limits.connections)
         # Messages hold no cycles; looking for some among those on their way to the disk costs a fifth of the time.
         gc.set_threshold(COLLECT_AFTER)
         self.finished = asyncio.get_running_loop().create_future()
@@ -260,28 +259,39 @@ def _why(why: CloseReason) -> str:
     return texts[why]
 
 
-def _grant_descriptors(connections: int) -> None:
-    """Ask the system for as many descriptors as the links may need; Windows has no such limit.
+def grant_links(wanted: int | None, usual: int) -> int:
+    """Ask the system for the descriptors that so many links need; Windows has no such limit.
+
+    Args:
+        wanted: Links that were asked for; ``None``: the usual number, or as many as the system allows.
+        usual: The usual number.
+
+    Returns:
+        How many links there may be.
 
     Raises:
-        UsageFault: If it does not grant them.
+        UsageFault: If the system does not grant what was asked for.
     """
     try:
         import resource
     except ImportError:
-        return
-    needed = connections + SPARE_DESCRIPTORS
+        return wanted or usual
+    links = wanted or usual
     granted, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if needed <= granted or granted == resource.RLIM_INFINITY:
-        return
-    if most != resource.RLIM_INFINITY and needed > most:
-        raise UsageFault(
-            _("{n} connections need {needed} open files; the system allows {most}.").format(
-                n=connections, needed=needed, most=most
-            ),
-            _("Lower --max-connections, or raise the limit (ulimit -n)."),
-        )
-    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, most))
+    if granted == resource.RLIM_INFINITY or links + SPARE_DESCRIPTORS <= granted:
+        return links
+    if most != resource.RLIM_INFINITY and links + SPARE_DESCRIPTORS > most:
+        if wanted:
+            needed = links + SPARE_DESCRIPTORS
+            raise UsageFault(
+                _("{n} connections need {needed} open files; the system allows {most}.").format(
+                    n=links, needed=needed, most=most
+                ),
+                _("Lower --max-connections, or raise the limit (ulimit -n)."),
+            )
+        links = max(1, most - SPARE_DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (links + SPARE_DESCRIPTORS, most))
+    return links
 
 
 def _opened(path: Path) -> MessageStore:

@@ -1,6 +1,8 @@
 """What can be wrong with a frame, as data: a code, a place, what stood there and what would have matched.
 
-``tables/deviations.csv`` is the one source of the codes and of their wording in both languages.
+``tables/deviations.csv`` is the one source of the codes and of their wording in both languages. Most are departures
+from what an edition prescribes. A remark is none: tables that are open do not have a code, a value has more digits
+than their default.
 """
 
 from __future__ import annotations
@@ -22,12 +24,14 @@ class DeviationRow:
     Attributes:
         code: Its name, stable: reports, JSON and profiles refer to it.
         subject: Key of :attr:`hj212.editions.Rules.clauses`: which part of the standard it is about.
+        level: ``"deviation"`` or ``"remark"``.
         zh: Its wording in Chinese, with ``{found}``, ``{expected}`` and ``{length}``.
         en: The same in English.
     """
 
     code: str
     subject: str
+    level: str
     zh: str
     en: str
 

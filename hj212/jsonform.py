@@ -2,9 +2,10 @@
 
 One object per frame: ``edition, qn, st, cn, pw, mn, flag, pnum, pno, items, crc_ok, length_ok, deviations``. ``items``
 is the data area in wire order, a list of items of ``[key, value]`` pairs, the value ``null`` where the ``=`` is
-missing. ``rf`` stands behind ``pno`` where the frame has RF. Other absent fields are ``null``; numbers written plainly
-are numbers, anything else is the text as sent. Undecodable bytes are backslash-escaped. Passwords are ``***`` unless
-asked for; then ``raw``, the frame in base64, is added, so that the way back is exact.
+missing. ``rf`` stands behind ``pno`` where the frame has RF, ``remarks`` behind ``deviations`` where they were asked
+for and there are any. Other absent fields are ``null``; numbers written plainly are numbers, anything else is the text
+as sent. Undecodable bytes are backslash-escaped. Passwords are ``***`` unless asked for; then ``raw``, the frame in
+base64, is added, so that the way back is exact.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
+from .deviations import Deviation
 from .editions import HJ_212_2017, RULES, Edition, Rules
 from .errors import LocalProtocolError
-from .explain import examine, readable_segment
+from .explain import examine, readable_segment, remarks
 from .framing import Frame, Framer, build_frame
 from .messages import Message
 from .segment import Pair, Segment, format_segment, hide_passwords, parse_segment
@@ -40,7 +42,7 @@ FIELDS: Final = {
 _NUMBERS = ("flag", "pnum", "pno", "rf")
 _ONLY_WHEN_PRESENT = frozenset({"rf"})
 _MASKED = re.compile(r"(?:PW|NewSK)\s*=?\s*\*\*\*", re.IGNORECASE)
-_OTHER_KEYS = frozenset({"edition", "items", "crc_ok", "length_ok", "deviations", "encrypted", "raw"})
+_OTHER_KEYS = frozenset({"edition", "items", "crc_ok", "length_ok", "deviations", "remarks", "encrypted", "raw"})
 
 FormProblem = Literal[
     "not-an-object",  # something else than a JSON object
@@ -67,26 +69,32 @@ class FormError(LocalProtocolError):
         self.problem: FormProblem = problem
 
 
-def to_json(frame: Frame, rules: Rules, lang: Literal["zh", "en"], *, show_secrets: bool = False) -> dict[str, Any]:
+def to_json(
+    frame: Frame, rules: Rules, lang: Literal["zh", "en"], *, show_secrets: bool = False, with_remarks: bool = False
+) -> dict[str, Any]:
     """Return a frame, intact or damaged, as JSON data.
 
     Args:
         rules: The edition by which deviations are told.
         lang: The language of their messages.
         show_secrets: Whether to show passwords and add ``raw``.
+        with_remarks: Whether to add ``remarks``, in the shape of ``deviations``, where there are any.
     """
     message = Message(parse_segment(readable_segment(frame)))
     data: dict[str, Any] = {"edition": message.edition and message.edition.value}
     data |= _fields(message, show_secrets)
     data["crc_ok"] = frame.crc_ok
     data["length_ok"] = frame.length_ok
-    data["deviations"] = [
-        {"code": deviation.code, "offset": deviation.offset, "message": deviation.text(lang)}
-        for deviation in examine(frame, rules)
-    ]
+    data["deviations"] = [_told(deviation, lang) for deviation in examine(frame, rules)]
+    if with_remarks and (found := remarks(frame, rules)):
+        data["remarks"] = [_told(remark, lang) for remark in found]
     if show_secrets:
         data["raw"] = base64.b64encode(frame.raw).decode("ascii")
     return data
+
+
+def _told(deviation: Deviation, lang: Literal["zh", "en"]) -> dict[str, Any]:
+    return {"code": deviation.code, "offset": deviation.offset, "message": deviation.text(lang)}
 
 
 def from_json(data: object) -> tuple[bytes, bool]:

@@ -62,9 +62,14 @@ MAY_HAVE_EFFECTS = (
 LAYERS: dict[str, list[set[str]]] = {
     "hj212": [
         {"errors", "editions", "codes"},
-        {"tables", "tables.commands", "tables.fields", "tables.flags"},
+        {"tables", "tables.commands", "tables.fields", "tables.flags"}
+        | {f"tables.{name}" for name in ("factors", "information", "results", "systems")},
+        {"values"},
         {"crc", "segment", "framing", "encryption"},
         {"messages"},
+        {"commands"}
+        | {f"commands.{name}" for name in ("parameters", "measurements", "header", "core")}
+        | {f"commands.{name}" for name in ("registration", "setup", "data", "control", "interaction")},
         {"events"},
         {"splitting"},
         {"connection"},

@@ -10,6 +10,7 @@ which yields what it finds and needs nothing that another has found:
 * :mod:`.outline` where the parts are; :mod:`.frame` around the segment; :mod:`.text` the segment as a whole
 * :mod:`.separators` the header taken apart; :mod:`.header` which fields there are; :mod:`.fields` what they hold
 * :mod:`.cipher` an encrypted data area; :mod:`.area` the data area; :mod:`.pairs` each pair of it
+* :mod:`.listed` what the tables do not have, which no rule forbids: :func:`remarks`
 * :mod:`.signs` stray signs, also in the header
 * :mod:`.part` text with its place; :mod:`.note` a deviation about it; :mod:`.names` the names of the table
 * :mod:`.quote` the place of a deviation, for people to see
@@ -25,13 +26,14 @@ from .cipher import examine_encryption
 from .fields import examine_fields
 from .frame import examine_frame
 from .header import declared_rules, examine_header, read_header
+from .listed import examine_listed
 from .note import MAX_SHOWN_CHARS
 from .outline import Outline
 from .pairs import MAX_LOG_BYTES
 from .quote import point_out
 from .text import examine_sizes, examine_text
 
-__all__ = ["MAX_LOG_BYTES", "MAX_SHOWN_CHARS", "examine", "point_out", "readable_segment"]
+__all__ = ["MAX_LOG_BYTES", "MAX_SHOWN_CHARS", "examine", "point_out", "readable_segment", "remarks"]
 
 
 def examine(frame: Frame, rules: Rules) -> list[Deviation]:
@@ -54,6 +56,24 @@ def examine(frame: Frame, rules: Rules) -> list[Deviation]:
         *(() if encrypted else examine_area(outline, declared)),
     ]
     return sorted(found, key=lambda deviation: deviation.offset)
+
+
+def remarks(frame: Frame, rules: Rules) -> list[Deviation]:
+    """Return what the tables of the edition do not have, or have otherwise, ordered by place.
+
+    None of it is a departure: systems and factors are open lists, formats of values are defaults. Nothing is said of
+    what is encrypted.
+
+    Args:
+        frame: Any frame, intact or damaged.
+        rules: As in :func:`examine`.
+    """
+    outline = Outline.of(frame)
+    header = read_header(outline)
+    declared = declared_rules(outline, header, rules)
+    if any(examine_encryption(outline, declared)):
+        return []
+    return sorted(examine_listed(outline, header, declared), key=lambda remark: remark.offset)
 
 
 def readable_segment(frame: Frame) -> bytes:

@@ -11,6 +11,7 @@ from ..editions import RULES, Rules
 from ..tables.fields import FieldRow
 from ..tables.flags import data_flags
 from ..times import parse_time
+from ..values import NUMERIC_SUFFIXES, check_value
 from .names import likely_row
 from .note import note, note_key, note_part, note_value
 from .part import Part, wire_size
@@ -21,9 +22,7 @@ __all__ = ["MAX_LOG_BYTES", "examine_pair", "factor_code"]
 #: A log (操作日志) is shorter than this (HJ 212-2017 table B.10).
 MAX_LOG_BYTES: Final = 890
 
-_NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)\Z")
-#: Suffixes whose value is a number in every edition.
-_MEASURED = frozenset("-" + zs + name for zs in ("", "Zs") for name in ("Rtd", "Avg", "Min", "Max")) | {"-Cou"}
+_NO_NUMBER = frozenset({"blank", "exponent", "not-a-number"})
 _LOGS = re.compile(r"i[123]1001-Info\Z")
 
 
@@ -98,10 +97,16 @@ def _examine_value(part: Part, row: FieldRow | None, rules: Rules) -> Iterator[D
         yield from _examine_time(part)
     elif row is not None and row.format == "data-flag" and part.value not in (known := data_flags(rules.edition)):
         yield note_value("data-flag-unknown", part, part.value, " ".join(known))
-    elif row is not None and row.name in _MEASURED and not _NUMBER.match(part.value):
+    elif row is not None and row.name in NUMERIC_SUFFIXES and _is_no_number(part, row.name, rules):
         yield note_value("value-format", part, f"{part.key}={part.value}")
     if _LOGS.match(part.key):
         yield from _examine_log(part)
+
+
+def _is_no_number(part: Part, suffix: str, rules: Rules) -> bool:
+    """Tell whether a value is no number though its factor is measured: marks of production are letters."""
+    misfits = check_value(factor_code(part) or "", suffix, part.value, rules.edition)
+    return not _NO_NUMBER.isdisjoint(misfits)
 
 
 def _examine_time(part: Part) -> Iterator[Deviation]:

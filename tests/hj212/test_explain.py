@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hj212 import HJ_212_2017, Frame, Framer, build_frame, crc16
 from hj212.crc import modbus_crc16, swap_bytes
 from hj212.deviations import Deviation, deviation_rows
-from hj212.explain import MAX_SHOWN_CHARS, examine, point_out
+from hj212.explain import MAX_SHOWN_CHARS, examine, point_out, remarks
 
 from .conftest import Vector
 
@@ -193,6 +193,12 @@ EXAMPLES: list[tuple[str, bytes, bytes, str, str]] = [
     ("time-digits", area("w01018-SampleTime="), b"", "w01018-SampleTime=", ""),
     ("time-calendar", area("BeginTime=20160231000000"), b"20160231000000", "BeginTime=20160231000000", ""),
     ("log-slashes", area("i31001-Info=opened"), b"opened", "opened", ""),
+    ("st-unlisted", header("ST=32", "ST=81"), b"81", "81", ""),
+    ("st-unlisted", header("ST=32", "ST=46"), b"46", "46", ""),
+    ("st-other-edition", header("ST=32", "ST=44"), b"44", "44", "HJ 212-2025"),
+    ("factor-unlisted", area("w99999-Rtd=1"), b"w99999", "w99999", ""),
+    ("value-digits", area("w01018-Rtd=123456.7"), b"123456.7", "w01018-Rtd=123456.7", "N5.1"),
+    ("value-decimals", area("w01018-Rtd=2.25"), b"2.25", "w01018-Rtd=2.25", "N5.1"),
     ("log-too-long", area("i31001-Info=//" + "x" * 890 + "//"), b"", "890", "890"),
 ]  # fmt: skip
 
@@ -205,7 +211,9 @@ class TestEachDeviation:
     )
     def test_is_found_in_its_place(self, code: str, raw: bytes, concerned: bytes, found: str, expected: str) -> None:
         frame = one(raw)
-        deviations = [deviation for deviation in examine(frame, HJ_212_2017) if deviation.code == code]
+        ways = {"deviation": examine, "remark": remarks}
+        said = ways[deviation_rows()[code].level](frame, HJ_212_2017)
+        deviations = [deviation for deviation in said if deviation.code == code]
         assert deviations, codes(raw)
         (deviation, *_) = deviations
         if concerned or deviation.length == 0:

@@ -5,6 +5,7 @@ Beside it the usual way, one commit for each frame, without a network.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -18,7 +19,6 @@ import pytest
 
 from hj212 import Message
 from hj212.aio import Arrival, MessageStore
-from tests.hj212.load import frame_of
 
 STATIONS = 1_000
 FRAMES = 200_000
@@ -29,6 +29,11 @@ LIMIT_S = 60.0
 USUAL_FRAMES = 2_000
 
 LOAD = Path(__file__).parents[1] / "tests" / "hj212" / "load.py"
+_spec = importlib.util.spec_from_file_location("load", LOAD)
+assert _spec
+assert _spec.loader
+_load = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_load)
 ENVIRON = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(LOAD.parents[2]), *sys.path]))}
 
 
@@ -66,7 +71,7 @@ def _port(log: Path) -> int:
 @pytest.fixture(scope="module")
 def usual_per_s(tmp_path_factory: pytest.TempPathFactory) -> float:
     """Frames a second where each has a commit of its own."""
-    arrivals = [Arrival(0, "", Message.from_bytes(frame_of(1, number)[6:-6])) for number in range(USUAL_FRAMES)]
+    arrivals = [Arrival(0, "", Message.from_bytes(_load.frame_of(1, number)[6:-6])) for number in range(USUAL_FRAMES)]
     with closing(MessageStore(tmp_path_factory.mktemp("usual") / "day.db")) as store:
         began = time.perf_counter()
         for arrival in arrivals:

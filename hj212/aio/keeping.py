@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -35,7 +34,7 @@ class Keeper:
         self,
         store: MessageStore,
         on_kept: Callable[[Sequence[Arrival], Sequence[Fate]], None],
-        on_trouble: Callable[[sqlite3.Error | None], None],
+        on_trouble: Callable[[BaseException | None], None],
     ) -> None:
         self._store = store
         self._on_kept = on_kept
@@ -97,14 +96,12 @@ class Keeper:
         if self._closed or work.cancelled():
             return
         error = work.exception()
-        if isinstance(error, sqlite3.Error):
+        if error:
             if not self._failing:
                 self._failing = True
                 self._on_trouble(error)
             self._handle = self._loop.call_later(RETRY_S, self._begin)
             return
-        if error:
-            raise error
         if self._failing:
             self._failing = False
             self._on_trouble(None)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -425,5 +424,5 @@ class Platform:
         with suppress(LocalProtocolError):
             session.connection.acknowledge(message)
 
-    def _store_trouble(self, error: sqlite3.Error | None) -> None:
+    def _store_trouble(self, error: BaseException | None) -> None:
         self._on_event("", StoreFailed(str(error)) if error else StoreWorks())

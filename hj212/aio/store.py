@@ -137,8 +137,9 @@ class MessageStore:
         self.path = Path(path)
         self._db = open_database(self.path, "messages", APPLICATION, SCHEMA, _TABLES)
         self._db.execute("PRAGMA cache_size = -32768")
-        (highest,) = self._db.execute("SELECT max(qn) FROM messages").fetchone()
-        self._newest = _Newest(highest or "")
+        self._newest = _Newest("")
+        self._written = -1  # version of the file's content, as SQLite counts it
+        self._look_for_others()
 
     def close(self) -> None:
         """Close the file; what was added is in it already."""
@@ -151,7 +152,16 @@ class MessageStore:
             sqlite3.Error: If they could not be kept, none of them then: the disk is full, or the file is locked.
         """
         with transaction(self._db):
+            self._look_for_others()
             return self._add(arrivals)
+
+    def _look_for_others(self) -> None:
+        """Forget the highest QNs when another program has written the file in between."""
+        (written,) = self._db.execute("PRAGMA data_version").fetchone()
+        if written != self._written:
+            self._written = written
+            (highest,) = self._db.execute("SELECT max(qn) FROM messages").fetchone()
+            self._newest = _Newest(highest or "")
 
     def _add(self, arrivals: Sequence[Arrival]) -> list[Fate]:
         fates: list[Fate] = []
@@ -160,7 +170,7 @@ class MessageStore:
         for arrival in arrivals:
             message = arrival.message
             segment = bytes(message)
-            key = (message.qn or message.answers_qn, message.mn, message.cn, message.pno or 0)
+            key = (_text(message.qn or message.answers_qn), _text(message.mn), _text(message.cn), message.pno or 0)
             if key in pending:
                 self._insert(rows)
                 rows.clear()
@@ -223,3 +233,8 @@ class MessageStore:
         )
         for row_id, received, peer, segment, differs_from in rows:
             yield Kept(row_id, received, peer, Message.from_bytes(segment), differs_from)
+
+
+def _text(field: str) -> str:
+    """Return a field as text that a column takes: bytes that are no UTF-8 as ``\\xff``."""
+    return field if field.isascii() else field.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")

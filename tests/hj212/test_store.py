@@ -119,6 +119,23 @@ class TestFate:
         assert kept == list(dict.fromkeys(bytes(each) for each in messages))
         store.close()
 
+    def test_bytes_that_are_no_text_in_any_field(self, store: MessageStore) -> None:
+        odd = [
+            Message.from_bytes(b"QN=\xff1;ST=32;CN=\xfe;PW=1;MN=%s;Flag=5;CP=&&DataTime=\xff&&" % mn)
+            for mn in (b"\xff", b"\xfe", "清".encode())
+        ]
+        assert store.add(arrivals(*odd)) == [Fate.NEW] * 3
+        assert store.add(arrivals(*odd)) == [Fate.REPEATED] * 3
+        assert segments(store) == [bytes(each) for each in odd]
+
+    def test_two_programs_on_one_file(self, store: MessageStore) -> None:
+        other = MessageStore(store.path)
+        later = message("20240102030405009")
+        assert store.add(arrivals(message())) == [Fate.NEW]
+        assert other.add(arrivals(message(), later)) == [Fate.REPEATED, Fate.NEW]
+        assert store.add(arrivals(later, message("20240102030405009", "9.9"))) == [Fate.REPEATED, Fate.DIFFERS]
+        other.close()
+
     def test_more_than_one_statement_takes(self, store: MessageStore) -> None:
         messages = [message(f"202401020304{number:05d}") for number in range(1_283)]
         assert store.add(arrivals(*messages)) == [Fate.NEW] * 1_283

@@ -5,9 +5,9 @@ Code spaces are open: a number that no member has is kept as the plain number, s
 
 from __future__ import annotations
 
-from enum import IntEnum, IntFlag
+from enum import Enum, IntEnum, IntFlag
 
-__all__ = ["CommandKind", "ExeRtn", "FlagBits", "QnRtn", "Reply"]
+__all__ = ["CipherForm", "CommandKind", "ExeRtn", "FlagBits", "QnRtn", "Reply"]
 
 
 class FlagBits(IntFlag):
@@ -15,6 +15,13 @@ class FlagBits(IntFlag):
 
     ANSWER = 1  #: A: this message wants an answer
     NUMBERED = 2  #: D: PNUM and PNO are present
+
+
+class CipherForm(Enum):
+    """How ciphertext stands on the wire (HJ 212-2025 A.2)."""
+
+    RAW = "raw"  #: the bytes themselves
+    BRACES = "braces"  #: as A.2 prints them: ``{0xE4,0x3E,...}``, the clear tail behind
 
 
 class QnRtn(IntEnum):

@@ -304,7 +304,8 @@ class Connection:
         if self._keys is None or not must_encrypt(self.rules, message.cn, self.role is Role.STATION):
             return plain
         keys = self._keys(message.mn)
-        return encrypt_frame(bytes(message), keys[0]) if keys else plain
+        assert self.rules.encryption is not None  # must_encrypt
+        return encrypt_frame(bytes(message), keys[0], self.rules.encryption.form) if keys else plain
 
     def send_bytes(self, frame: bytes) -> None:
         """Send the bytes of a whole frame and await nothing: an answer composed elsewhere, or a deliberate mistake."""

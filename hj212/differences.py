@@ -76,4 +76,4 @@ def _plain(value: Any) -> str | int | bool | None:
 
 def _encryption(value: EncryptionRules) -> str:
     up, down = (" ".join(f"{a}-{b}" if a != b else str(a) for a, b in each) for each in (value.upward, value.downward))
-    return f"SM4-ECB; up {up}; down {down}; key <= {value.key_max_age_days} d"
+    return f"SM4-ECB, {value.form.value}; up {up}; down {down}; key <= {value.key_max_age_days} d"

@@ -16,6 +16,8 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Final
 
+from .codes import CipherForm
+
 __all__ = [
     "HJ_212_2017",
     "HJ_212_2025",
@@ -57,6 +59,7 @@ class EncryptionRules:
     upward: tuple[tuple[int, int], ...]  #: command codes of the station, from-to inclusive
     downward: tuple[tuple[int, int], ...]  #: command codes of the platform
     key_max_age_days: int  #: age at which a key is no longer valid
+    form: CipherForm = CipherForm.RAW  #: how ciphertext is written (unconfirmed); read are both
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

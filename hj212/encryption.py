@@ -10,8 +10,8 @@ than 16 bytes, stays clear. The length does not change. The check value is that 
 announces encryption, so whoever reads finds out by the check value whether, and with which key, an area is encrypted.
 
 A.2 prints ciphertext as ``{0xE4,0x3E,...}``. By the lengths it prints, the wire carries the bytes themselves
-(:attr:`CipherForm.RAW`); peers that took the print for the wire form are read, and written to with
-:attr:`CipherForm.BRACES` (unconfirmed).
+(:attr:`CipherForm.RAW`, unconfirmed); peers that took the print for the wire form are read, and written to with
+:attr:`CipherForm.BRACES`: ``dataclasses.replace(rules, encryption=replace(rules.encryption, form=CipherForm.BRACES))``.
 
 ECB without a check of its own hides neither repetition nor change, and PW stays in clear: this is the standard's
 encryption, not a secure channel. The library ``cryptography`` is loaded when the first key is used.
@@ -23,9 +23,9 @@ import re
 from base64 import b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Any, Final
 
+from .codes import CipherForm
 from .crc import crc16
 from .editions import Rules
 from .errors import LocalProtocolError
@@ -56,13 +56,6 @@ MAX_KEYS: Final = 8
 _OPEN = b"CP=&&"
 _CLOSE = b"&&"
 _BRACES = re.compile(rb"\{(0x[0-9A-Fa-f]{2}(?:,0x[0-9A-Fa-f]{2})*)\}")
-
-
-class CipherForm(Enum):
-    """How ciphertext stands on the wire."""
-
-    RAW = "raw"  #: the bytes themselves
-    BRACES = "braces"  #: as A.2 prints them: ``{0xE4,0x3E,...}``, the clear tail behind
 
 
 @dataclass(frozen=True, slots=True)

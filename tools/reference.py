@@ -13,6 +13,9 @@ import re
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from enum import Enum
+from importlib import import_module
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Final
 
@@ -37,6 +40,7 @@ from stationgate.options import Command, Group
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 TERMS = DOCS / "terms.csv"
+UNSETTLED = DOCS / "unsettled.csv"
 
 PROGRAMS: Final[tuple[Callable[[], click.Command], ...]] = (
     conformance_command,
@@ -388,6 +392,36 @@ def editions() -> Lines:
                 if row.differs is differs
             ),
         )
+    yield from unsettled()
+
+
+def unsettled() -> Lines:
+    yield pick("## 标准没有定的", "## What the editions leave open")
+    yield ""
+    yield pick(
+        "标准没有写，或者只有一个来源提到。每一项都是一个选项，默认值如下；对端不同就改它。",
+        "Not written in any edition, or told by one source alone. Each is an option with a default; change it where "
+        "a peer differs.",
+    )
+    yield ""
+    with UNSETTLED.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    yield from table(
+        (pick("内容", "what"), pick("选项", "option"), pick("默认值", "default")),
+        ((prose(pick(row["zh"], row["en"])), code(row["option"]), default_of(row["option"])) for row in rows),
+    )
+
+
+def default_of(option: str) -> str:
+    """The default of a field or parameter of a class, by its path; fails where there is none of this name."""
+    path, name = option.rsplit(".", 1)
+    module, cls = path.rsplit(".", 1)
+    default = signature(getattr(import_module(module), cls)).parameters[name].default
+    if default is Parameter.empty:
+        return pick("必须给定", "must be given")
+    if isinstance(default, bool):
+        return pick("是", "yes") if default else pick("否", "no")
+    return code(str(default.value if isinstance(default, Enum) else default))
 
 
 def edition_cell(row: Difference, edition: Edition) -> str:

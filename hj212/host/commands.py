@@ -93,7 +93,7 @@ def composed_frame(message: Message, rules: Rules, keys: Sequence[bytes]) -> byt
         return frame
     if not must_encrypt(rules, message.cn, False):
         return frame
-    return encrypt_frame(bytes(message), Key(keys[0]))
+    return encrypt_frame(bytes(message), Key(keys[0]), rules.encryption.form)
 
 
 def wire_time(when: datetime | str) -> str:

@@ -28,7 +28,7 @@ def test_facts_read_as_the_standards_have_them() -> None:
     assert values(FACTS["overtime_range_s"]) == ["1-86400", "1-99", "0-99"]
     assert values(FACTS["omitted_in_uploads"]) == ["Flag QN", None, None]
     assert FACTS["encryption"].values[Edition.HJ_212_2025] == (
-        "SM4-ECB; up 1014 2000-2999 3020; down 1014; key <= 90 d"
+        "SM4-ECB, raw; up 1014 2000-2999 3020; down 1014; key <= 90 d"
     )
     assert str(FACTS["resend_by_medium"].values[Edition.HJ_212_2025]).endswith("ADSL 5 x 3, NB-IoT 30 x 5")
 

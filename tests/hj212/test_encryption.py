@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -213,6 +214,19 @@ class TestConnection:
         assert event.frame.raw == wire
         station.receive_data(platform.data_to_send(), 0.2)
         assert [type(event) for event in station.events()] == [UploadAcknowledged]
+
+    def test_a_peer_that_reads_braces_is_written_to_with_braces(self) -> None:
+        assert HJ_212_2025.encryption is not None
+        rules = replace(HJ_212_2025, encryption=replace(HJ_212_2025.encryption, form=CipherForm.BRACES))
+        station = Connection(Role.STATION, rules, keys=lambda mn: [TEST_KEY])
+        station.send(upload(), 0.0)
+        wire = station.data_to_send()
+        assert wire == encrypt_frame(bytes(upload()), TEST_KEY, CipherForm.BRACES)
+        _, platform = self.pair()
+        platform.receive_data(wire, 0.1)
+        (event,) = platform.events()
+        assert isinstance(event, MessageReceived)
+        assert bytes(event.message) == bytes(upload())
 
     def test_a_resend_is_recognised(self) -> None:
         station, platform = self.pair()

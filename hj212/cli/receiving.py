@@ -151,7 +151,8 @@ class Receiving:
                 self._line(peer, "refused", _("refused: {reason}").format(reason=_why(why)), reason=why.value)
             case LinkSlowed():
                 self._line(peer, "slowed", _("slowed down: it sends more frames than it may (--max-rate)"))
-            case StoreFailed(why):
+            case StoreFailed(why, fault):
+                why = _fault_text(fault, why) if fault else why
                 text = _("cannot keep messages, so none is acknowledged until it works again: {reason}")
                 self._line(peer, "store-failed", text.format(reason=clean(why)), reason=why)
             case StoreWorks():
@@ -298,15 +299,21 @@ def _opened(path: Path) -> MessageStore:
     try:
         return MessageStore(path)
     except StoreError as error:
-        reasons = {
-            StoreFault.UNREADABLE: error.detail,
-            StoreFault.FOREIGN: _("it is a SQLite file that keeps something else"),
-            StoreFault.VERSION: _("another version of this software wrote it"),
-        }
+        reason = _fault_text(error.fault, error.detail)
         raise UsageFault(
-            _("Messages cannot be kept in {file}: {reason}.").format(file=path, reason=reasons[error.fault]),
+            _("Messages cannot be kept in {file}: {reason}.").format(file=path, reason=reason),
             _("Name a file that is not there yet, or one that an earlier run of hj212 listen --store wrote."),
         ) from error
+
+
+def _fault_text(fault: StoreFault, detail: str) -> str:
+    texts = {
+        StoreFault.UNREADABLE: detail,
+        StoreFault.FOREIGN: _("it is a SQLite file that keeps something else"),
+        StoreFault.VERSION: _("another version of this software wrote it"),
+        StoreFault.GONE: _("the file was deleted, moved or replaced; put it back, or start again with another one"),
+    }
+    return texts[fault]
 
 
 def _as_frame(message: Message) -> Frame:

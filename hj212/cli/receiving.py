@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import sys
 import time
 from contextlib import closing, nullcontext, suppress
@@ -83,7 +84,10 @@ class Receiving:
     ) -> int:
         # Messages hold no cycles; looking for some among those on their way to the disk costs a fifth of the time.
         gc.set_threshold(COLLECT_AFTER)
-        self.finished = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self.finished = loop.create_future()
+        with suppress(NotImplementedError, RuntimeError):  # Windows has no such signal, a thread cannot take it
+            loop.add_signal_handler(signal.SIGTERM, self._finish)  # what ends services
         self.keeps = store is not None
         with closing(_opened(store)) if store else nullcontext() as opened:
             keys = (lambda _mn: self.keys) if self.keys else None
@@ -138,7 +142,11 @@ class Receiving:
     def _message(self) -> None:
         """Count a message; with the last one wanted the run ends, after this one is shown."""
         self.messages += 1
-        if self.messages == self.count and not self.finished.done():
+        if self.messages == self.count:
+            self._finish()
+
+    def _finish(self) -> None:
+        if not self.finished.done():
             self.finished.set_result(None)
 
     def _link(self, peer: str, event: PlatformEvent) -> None:

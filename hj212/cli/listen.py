@@ -21,7 +21,8 @@ def add_listen(cli: Group) -> None:
         help=_("Be a reference platform: accept any station, answer as the standard asks, print every message.")
         + "\n\n"
         + _(
-            "Ctrl-C or SIGTERM ends it. Exit code: 0, 1 a bad frame came or --count was not reached, 2 usage or port in use."
+            "Ctrl-C or SIGTERM ends it. "
+            "Exit code: 0, 1 a bad frame came or --count was not reached, 2 usage or port in use."
         ),
         examples=[
             ("hj212 listen --port 9000", _("on this machine only")),

@@ -1,7 +1,8 @@
 """What a serial or network assistant (串口/网络调试助手) saves, turned back into the bytes that were on the line.
 
 Three forms: the bytes themselves; text, each line behind a time and a direction, the line end perhaps written out as
-``\\r\\n``; and pairs of hexadecimal digits. Bytes that are frames already are never touched.
+``\\r\\n``; and pairs of hexadecimal digits, those of a dump too: behind an offset, before the characters they stand
+for. Bytes that are frames already are never touched.
 """
 
 from __future__ import annotations
@@ -38,6 +39,9 @@ _WRITTEN_END: Final = re.compile(rb"\\r\\n|\\r|\\n|<CR>|<LF>")
 _WRITTEN: Final = {rb"\r\n": b"\r\n", rb"\r": b"\r", rb"\n": b"\n", b"<CR>": b"\r", b"<LF>": b"\n"}
 _HEX_NOISE: Final = re.compile(rb"0[xX]|[\s,;]+")
 _HEX: Final = re.compile(rb"(?:[0-9A-Fa-f]{2})+\Z")
+#: A line of a dump. The characters stand further off than the gap in the middle, so they are never read as bytes.
+_EIGHT: Final = rb"(?:[0-9A-Fa-f]{2}[ -]?){1,8}"
+_DUMP: Final = re.compile(rb"([0-9A-Fa-f]{4,8}):?[ \t]+(" + _EIGHT + rb"(?: ?" + _EIGHT + rb")?)(?![0-9A-Fa-f])")
 _UTF16_MARKS: Final = (b"\xff\xfe", b"\xfe\xff")
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
 
@@ -138,9 +142,15 @@ def _read_hex(source: bytes) -> Saved | None:
     """Return the bytes that pairs of digits name, ``None`` where any line holds something else."""
     pieces: list[bytes] = []
     places: list[tuple[int, int]] = []
-    size = 0
+    size = dumped = 0
     for at, _prefix, rest in _lines(source):
         digits = _HEX_NOISE.sub(b"", rest)
+        line = _DUMP.match(rest)
+        if line and int(line[1], 16) in (0, dumped):  # the offset makes it a dump; it begins anew with each packet
+            digits = re.sub(rb"[ -]", b"", line[2])
+            dumped = int(line[1], 16) + len(digits) // 2
+        elif dumped and _HEX.match(digits) and int(digits, 16) == dumped:
+            continue  # hexdump ends with the size
         if not digits:
             continue
         if not _HEX.match(digits):

@@ -22,6 +22,7 @@ class StoreFault(Enum):
     UNREADABLE = "unreadable"  #: it cannot be opened, or is no SQLite file
     FOREIGN = "foreign"  #: a SQLite file that keeps something else
     VERSION = "version"  #: of another version of this software
+    GONE = "gone"  #: deleted, moved away or replaced while it was open: what is written reaches nobody
 
 
 class StoreError(Exception):

@@ -18,6 +18,7 @@ from ..encryption import Key
 from ..errors import LocalProtocolError
 from ..events import Event, FrameRejected, MessageReceived, NoiseReceived
 from ..messages import Message
+from .database import StoreError, StoreFault
 from .keeping import Keeper
 from .link import Link
 from .listening import Listener, listen
@@ -90,7 +91,8 @@ class MessageKept:
 class StoreFailed:
     """Nothing can be kept, so nothing is acknowledged; it is tried again until it works."""
 
-    reason: str
+    reason: str  #: what the system says
+    fault: StoreFault | None = None  #: where the file itself is the reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -425,4 +427,7 @@ class Platform:
             session.connection.acknowledge(message)
 
     def _store_trouble(self, error: BaseException | None) -> None:
-        self._on_event("", StoreFailed(str(error)) if error else StoreWorks())
+        if error is None:
+            self._on_event("", StoreWorks())
+            return
+        self._on_event("", StoreFailed(str(error), error.fault if isinstance(error, StoreError) else None))

@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Final
 
 from ..messages import Message
-from .database import open_database, transaction
+from .database import StoreError, StoreFault, open_database, transaction
 
 __all__ = ["Arrival", "Fate", "Kept", "MessageStore"]
 
@@ -138,6 +138,7 @@ class MessageStore:
         self._db = open_database(self.path, "messages", APPLICATION, SCHEMA, _TABLES)
         self._db.execute("PRAGMA cache_size = -32768")
         self._newest = _Newest("")
+        self._place = _place_of(self.path)
         self._written = -1  # version of the file's content, as SQLite counts it
         self._look_for_others()
 
@@ -150,10 +151,19 @@ class MessageStore:
 
         Raises:
             sqlite3.Error: If they could not be kept, none of them then: the disk is full, or the file is locked.
+            StoreError: If the file is not where it was opened any more.
         """
+        self._check_place()
         with transaction(self._db):
             self._look_for_others()
-            return self._add(arrivals)
+            fates = self._add(arrivals)
+        self._check_place()
+        return fates
+
+    def _check_place(self) -> None:
+        # A file that was deleted takes everything that is written, and nobody will ever see it.
+        if _place_of(self.path) != self._place:
+            raise StoreError(StoreFault.GONE, "was deleted, moved or replaced while it was open")
 
     def _look_for_others(self) -> None:
         """Forget the highest QNs when another program has written the file in between."""
@@ -233,6 +243,15 @@ class MessageStore:
         )
         for row_id, received, peer, segment, differs_from in rows:
             yield Kept(row_id, received, peer, Message.from_bytes(segment), differs_from)
+
+
+def _place_of(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from any other, ``None`` where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def _text(field: str) -> str:

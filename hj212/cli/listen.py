@@ -20,7 +20,10 @@ def add_listen(cli: Group) -> None:
         short_help=_("Receive stations as a reference platform."),
         help=_("Be a reference platform: accept any station, answer as the standard asks, print every message.")
         + "\n\n"
-        + _("Ctrl-C ends it. Exit code: 0, 1 a bad frame came or --count was not reached, 2 usage or port in use."),
+        + _(
+            "Ctrl-C or SIGTERM ends it. "
+            "Exit code: 0, 1 a bad frame came or --count was not reached, 2 usage or port in use."
+        ),
         examples=[
             ("hj212 listen --port 9000", _("on this machine only")),
             ("hj212 listen --port 9000 --host 0.0.0.0", _("for stations in the network")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import signal
 import sys
 import time
 from contextlib import closing, nullcontext, suppress
@@ -83,7 +84,10 @@ class Receiving:
     ) -> int:
         # Messages hold no cycles; looking for some among those on their way to the disk costs a fifth of the time.
         gc.set_threshold(COLLECT_AFTER)
-        self.finished = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self.finished = loop.create_future()
+        with suppress(NotImplementedError, RuntimeError):  # Windows has no such signal, a thread cannot take it
+            loop.add_signal_handler(signal.SIGTERM, self._finish)  # what ends services
         self.keeps = store is not None
         with closing(_opened(store)) if store else nullcontext() as opened:
             keys = (lambda _mn: self.keys) if self.keys else None
@@ -138,7 +142,11 @@ class Receiving:
     def _message(self) -> None:
         """Count a message; with the last one wanted the run ends, after this one is shown."""
         self.messages += 1
-        if self.messages == self.count and not self.finished.done():
+        if self.messages == self.count:
+            self._finish()
+
+    def _finish(self) -> None:
+        if not self.finished.done():
             self.finished.set_result(None)
 
     def _link(self, peer: str, event: PlatformEvent) -> None:
@@ -151,7 +159,8 @@ class Receiving:
                 self._line(peer, "refused", _("refused: {reason}").format(reason=_why(why)), reason=why.value)
             case LinkSlowed():
                 self._line(peer, "slowed", _("slowed down: it sends more frames than it may (--max-rate)"))
-            case StoreFailed(why):
+            case StoreFailed(why, fault):
+                why = _fault_text(fault, why) if fault else why
                 text = _("cannot keep messages, so none is acknowledged until it works again: {reason}")
                 self._line(peer, "store-failed", text.format(reason=clean(why)), reason=why)
             case StoreWorks():
@@ -298,15 +307,21 @@ def _opened(path: Path) -> MessageStore:
     try:
         return MessageStore(path)
     except StoreError as error:
-        reasons = {
-            StoreFault.UNREADABLE: error.detail,
-            StoreFault.FOREIGN: _("it is a SQLite file that keeps something else"),
-            StoreFault.VERSION: _("another version of this software wrote it"),
-        }
+        reason = _fault_text(error.fault, error.detail)
         raise UsageFault(
-            _("Messages cannot be kept in {file}: {reason}.").format(file=path, reason=reasons[error.fault]),
+            _("Messages cannot be kept in {file}: {reason}.").format(file=path, reason=reason),
             _("Name a file that is not there yet, or one that an earlier run of hj212 listen --store wrote."),
         ) from error
+
+
+def _fault_text(fault: StoreFault, detail: str) -> str:
+    texts = {
+        StoreFault.UNREADABLE: detail,
+        StoreFault.FOREIGN: _("it is a SQLite file that keeps something else"),
+        StoreFault.VERSION: _("another version of this software wrote it"),
+        StoreFault.GONE: _("the file was deleted, moved or replaced; put it back, or start again with another one"),
+    }
+    return texts[fault]
 
 
 def _as_frame(message: Message) -> Frame:

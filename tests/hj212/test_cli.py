@@ -392,6 +392,20 @@ class TestListen:
         assert "Interrupted." in err
         assert "Traceback" not in err
 
+    @pytest.mark.skipif(sys.platform == "win32", reason="there is no SIGTERM")
+    def test_termination_keeps_and_sums_up(self, tmp_path: Path) -> None:
+        with (
+            Listener("--store", str(tmp_path / "day.db")) as listener,
+            socket.create_connection(("127.0.0.1", listener.port), timeout=20) as station,
+        ):
+            station.sendall(GOOD)
+            while "CN=2011" not in listener.line():
+                pass
+            listener.process.terminate()
+            code, _, err = listener.finish()
+        assert code == 0
+        assert "1 message, 0 bad frames, 1 kept" in err
+
     def test_port_in_use(self, run: Run) -> None:
         with socket.create_server(("127.0.0.1", 0)) as taken:
             port = taken.getsockname()[1]

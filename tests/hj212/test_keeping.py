@@ -31,6 +31,7 @@ from hj212.aio import (
     PlatformEvent,
     PlatformLimits,
     StoreFailed,
+    StoreFault,
     StoreWorks,
     keeping,
 )
@@ -182,6 +183,26 @@ class TestTrouble:
             assert len(bench.of(StoreWorks)) == 1
 
         assert len(play(scenario, tmp_path)) == 300
+
+    @pytest.mark.skipif(sys.platform == "win32", reason="an open file cannot be deleted there")
+    def test_a_deleted_file_ends_acknowledging_until_it_is_back(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(keeping, "RETRY_S", 0.05)
+
+        async def scenario(bench: Bench) -> None:
+            away = bench.store.path.with_suffix(".away")
+            bench.store.path.rename(away)
+            bench.writer.write(frame_of(1, 1))
+            failed = await bench.until(StoreFailed)
+            assert isinstance(failed, StoreFailed)
+            assert failed.fault is StoreFault.GONE
+            assert not bench.of(MessageKept)
+            away.rename(bench.store.path)
+            assert len(await bench.answers(1)) == 1
+            assert len(bench.of(StoreWorks)) == 1
+
+        assert len(play(scenario, tmp_path)) == 1
 
     def test_links_wait_while_too_much_is_to_be_kept(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(keeping, "RETRY_S", 0.05)

@@ -39,6 +39,43 @@ def test_form_is_recognised(source: bytes, form: Form) -> None:
     assert saved.data == (source if form is Form.RAW else FRAME)
 
 
+def dump(data: bytes, row: str, middle: str = "") -> bytes:
+    """A dump of 16 bytes a line, as dumpers print it."""
+    lines = []
+    for at in range(0, len(data), 16):
+        part = data[at : at + 16]
+        pairs = [f"{byte:02x}" for byte in part]
+        digits = " ".join(pairs[:8]) + middle + " " * bool(pairs[8:]) + " ".join(pairs[8:])
+        shown = "".join(chr(byte) if 32 <= byte < 127 else "." for byte in part)
+        lines.append(row.format(at=at, digits=digits, shown=shown))
+    return "\n".join(lines).encode()
+
+
+@pytest.mark.parametrize(
+    ("row", "middle"),
+    [
+        ("{at:04x}  {digits:<47}   {shown}", ""),
+        ("{at:04X}   {digits:<48}  {shown}", " "),
+        ("{at:08x}  {digits:<48}  |{shown}|", " "),
+        ("{at:08x}: {digits:<47}  {shown}", ""),
+        ("{at:06x} {digits}", ""),
+    ],
+)
+def test_a_dump_is_read_without_its_offsets_and_characters(row: str, middle: str) -> None:
+    for size in range(len(FRAME), len(FRAME) + 17):  # every length of a last line
+        data = FRAME + b"1A" * 16
+        saved = read_saved(dump(data[:size], row, middle))
+        assert (saved.form, saved.data) == (Form.HEX, data[:size])
+    packets = dump(FRAME, row, middle) + b"\n\n" + dump(FRAME, row, middle) + b"\n%08x\n" % len(FRAME)
+    assert read_saved(packets).data == FRAME * 2
+
+
+def test_pairs_joined_by_four_are_read_in_a_dump() -> None:
+    assert FRAME[:4] == b"##00"
+    lines = [f"{at:08x}: {FRAME[at : at + 16].hex(' ', 2)}  ......" for at in range(0, len(FRAME), 16)]
+    assert read_saved("\n".join(lines).encode()).data == FRAME
+
+
 def test_frame_without_final_line_end_is_left_alone() -> None:
     assert read_saved(LINE).data == LINE
     assert read_saved(LINE + b"\n").data == LINE + b"\n"

@@ -47,7 +47,7 @@ PROGRAMS = {
     "hj212": hj212.cli.build_command,
     "simulator": simulator.cli.build,
 }
-PACKAGES = ("accessctl", "conformance", "hj212", "simulator", "stationgate")
+PACKAGES = ("accessctl", "conformance", "gb28181", "hj212", "simulator", "stationgate")
 
 
 def tool(name: str) -> ModuleType:

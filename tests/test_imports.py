@@ -25,7 +25,7 @@ MAY_IMPORT: dict[str, set[str]] = {
 }
 
 #: Packages of the design that do not exist yet; a package leaves this list when its folder appears.
-NOT_YET: set[str] = {"gb28181"}
+NOT_YET: set[str] = set()
 
 #: Module pattern -> packages it may import besides those of its package.
 MAY_ALSO_IMPORT: dict[str, set[str]] = {
@@ -85,10 +85,31 @@ LAYERS: dict[str, list[set[str]]] = {
         | {f"cli.{name}" for name in ("content", "crc", "decode", "decoding", "editions", "encode", "encoding")}
         | {f"cli.{name}" for name in ("listen", "receiving", "shown")},
     ],
+    "gb28181": [
+        {"errors", "editions"},
+        {"tables", "tables.commands"},
+        {"identifiers", "ssrc", "times", "ptz", "mansrtsp"},
+        {"sdp"},
+        {"sip.values"},
+        {"sip.message"},
+        {"sip.framing", "sip.digest", "sip.timers"},
+        {"sip.transactions", "sip.dialogs"},
+        {"sip.events"},
+        {"sip.endpoint"},
+        {"sip"},
+        {"manscdp.deviations"},
+        {"manscdp.charset"},
+        {"manscdp.xml"},
+        {"manscdp.body"},
+        {"manscdp.items", "manscdp.configs", "manscdp.parts"},
+        {"manscdp.queries", "manscdp.notifies", "manscdp.controls"},
+        {"manscdp.responses"},
+        {"manscdp"},
+    ],
 }
 
 #: Module -> the only third-party libraries that importing it may load.
-LOADS: dict[str, set[str]] = {"hj212": set(), "accessctl": set(), "stationgate.options": {"click"}}
+LOADS: dict[str, set[str]] = {"hj212": set(), "gb28181": set(), "accessctl": set(), "stationgate.options": {"click"}}
 
 
 @dataclass(frozen=True)

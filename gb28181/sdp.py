@@ -185,7 +185,7 @@ class Description:
     """A session description.
 
     Attributes:
-        lines: Letter and value of each line, in order.
+        lines: Letter and value of each line, in order; an empty letter and the whole line where it has none.
         deviations: What was odd: code and words.
     """
 
@@ -193,7 +193,8 @@ class Description:
     deviations: tuple[tuple[str, str], ...] = field(default=(), compare=False)
 
     def __bytes__(self) -> bytes:
-        return "".join([f"{letter}={value}\r\n" for letter, value in self.lines]).encode("utf-8", "surrogateescape")
+        lines = [f"{letter}={value}\r\n" if letter else f"{value}\r\n" for letter, value in self.lines]
+        return "".join(lines).encode("utf-8", "surrogateescape")
 
     def get(self, letter: str) -> str | None:
         """The value of the first line of a letter."""
@@ -320,7 +321,9 @@ class Description:
             value = self.attribute(name)
             if value is not None:
                 known = {"main": 0, "sub": 1}.get(value.lower())
-                return known if known is not None else int(value) if value.isascii() and value.isdigit() else None
+                return (
+                    known if known is not None else int(value) if re.fullmatch("[0-9]{1,4}", value, re.ASCII) else None
+                )
         return None
 
 
@@ -347,18 +350,17 @@ def parse_sdp(body: bytes) -> Description:
         found = _LINE.match(line.strip())
         if not found:
             deviations.append(("line", f"expected letter=value, found {line[:40]!r}"))
-            continue
-        lines.append((found[1], found[2].rstrip()))
+        lines.append((found[1], found[2].rstrip()) if found else ("", line.strip()))
         if len(lines) > MAX_LINES:
             raise SdpError(f"SDP: more than {MAX_LINES} lines (MAX_LINES)", status=400)
-    if not lines:
+    if not any(letter for letter, _ in lines):
         raise SdpError("SDP: expected lines as v=0, found none", status=400)
     deviations += _judge(lines)
     return Description(tuple(lines), tuple(deviations))
 
 
 def _judge(lines: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
-    letters = [letter for letter, _ in lines]
+    letters = [letter for letter, _ in lines if letter]
     if letters[0] != "v":
         yield "first-line", f"expected v=0 first, found {letters[0]}="
     at = [index for index, letter in enumerate(letters) if letter in "yf"]

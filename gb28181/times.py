@@ -85,7 +85,7 @@ def parse_date(text: str) -> datetime:
         pass
     try:
         found = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError) as error:
+    except (ValueError, TypeError, IndexError, OverflowError) as error:
         raise ValueError(f"expected YYYY-MM-DDThh:mm:ss.sss, found {text[:40]!r}") from error
     return found if found.tzinfo else found.replace(tzinfo=BEIJING)
 

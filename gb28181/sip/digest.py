@@ -33,7 +33,10 @@ NONCE_LIFETIME_S: Final = 300.0
 MAX_NONCES: Final = 20_000
 
 _SCHEME: Final = re.compile(r"\s*digest\s+", re.IGNORECASE)
-_PAIR: Final = re.compile(r'\s*([A-Za-z][A-Za-z0-9_-]*)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]*))\s*(?:,|\Z)')
+# Bounded, so that a long run of one sign is not tried from each of its places to its end.
+_PAIR: Final = re.compile(
+    r'([A-Za-z][A-Za-z0-9_-]{0,40})[ \t]{0,8}=[ \t]{0,8}(?:"((?:[^"\\]|\\.){0,1024})"|([^\s,"]{0,1024}))\s{0,8}(?:,|\Z)'
+)
 
 
 def _pairs(text: str, field_name: str) -> dict[str, str]:

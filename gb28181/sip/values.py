@@ -24,11 +24,14 @@ MAX_CSEQ: Final = 1 << 31
 Params = tuple[tuple[str, str | None], ...]
 
 _HOST = r"\[[0-9A-Fa-f:.%]+\]|[^\s;?>:,\[\]@]+"
+# Blanks are bounded: where several parts may each take a run of them, trying every division takes time.
+_B: Final = r"[ \t]{0,8}"
+_PORT: Final = rf"(?:{_B}:{_B}([0-9]{{1,5}}))?"
 _URI: Final = re.compile(
-    rf"\s*([A-Za-z][A-Za-z0-9+.\-]*):(?:([^@\s<>]*)@)?({_HOST})?(?:\s*:\s*([0-9]{{1,5}}))?\s*((?:;[^?>]*)?)(?:\?([^>]*))?\s*\Z"
+    rf"{_B}([A-Za-z][A-Za-z0-9+.\-]{{0,20}}):(?:([^@\s<>]*)@)?({_HOST})?{_PORT}{_B}((?:;[^?>]*)?)(?:\?([^>]*))?{_B}\Z"
 )
 _VIA: Final = re.compile(
-    rf"\s*SIP\s*/\s*2\.0\s*/\s*([A-Za-z]+)\s+({_HOST})?(?:\s*:\s*([0-9]{{1,5}}))?\s*((?:;.*)?)\Z",
+    rf"{_B}SIP{_B}/{_B}2\.0{_B}/{_B}([A-Za-z]{{1,20}})[ \t]{{1,8}}({_HOST})?{_PORT}{_B}((?:;.*)?)\Z",
     re.IGNORECASE | re.DOTALL,
 )
 _CSEQ: Final = re.compile(r"\s*([0-9]{1,10})\s+([A-Za-z]+)\s*\Z")

@@ -246,6 +246,10 @@ class TestTolerance:
         assert description.ssrc == 100000001
         assert [code for code, _ in description.deviations] == ["line", "order", "ssrc-digits"]
         assert description.lines[-2:] == (("a", "x"), ("k", "1"))
+        assert b"\r\nz-nonsense\r\n" in bytes(description)
+
+    def test_a_number_too_long_for_python(self) -> None:
+        assert parse_sdp(b"v=0\r\na=streamnumber:" + b"1" * 5000).stream_number is None
 
     def test_an_empty_address(self) -> None:
         assert parse_sdp(b"v=0\r\nc=IN IP4 \r\n").address == ""

@@ -43,6 +43,11 @@ def test_what_is_no_time(text: str) -> None:
         parse_datetime(text)
 
 
+def test_a_date_beyond_all_numbers() -> None:
+    with pytest.raises(ValueError, match="expected"):
+        parse_date("Thu, 01 Jan 2026 19:04:00999999999999999999999999999999 GMT")
+
+
 @given(st.integers(0, 4_000_000_000_000))
 def test_there_and_back(wall_ms: int) -> None:
     assert round(parse_date(format_date(wall_ms)).timestamp() * 1000) == wall_ms

@@ -105,6 +105,7 @@ LAYERS: dict[str, list[set[str]]] = {
         {"manscdp.queries", "manscdp.notifies", "manscdp.controls"},
         {"manscdp.responses"},
         {"manscdp"},
+        {"device", "device.account", "device.events", "device.registration"},
     ],
 }
 

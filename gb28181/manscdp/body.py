@@ -429,7 +429,7 @@ class _Reader:
                 items.append(row.kind(**self._fields(row.kind, each, f"{where}/{row.item}", "", levels - 2)))
         if strangers:
             self._note("structure", where, f"expected {row.item} in {row.tag}, found {strangers[0].name}")
-            rest.append(Node(row.tag, children=tuple(strangers)))
+            rest.append(Node(row.tag, children=tuple(strangers), inside=True))
         if row.count:
             self._check_count(row, child, where, len(items))
         return tuple(items)
@@ -498,14 +498,22 @@ def _lines(of: Record, rules: Rules, anyway: bool) -> Iterator[str]:
             )
         tag = row.wire_tag(rules)
         if row.item:
-            yield _written_list(row, tag, value, rules, anyway)
+            yield _written_list(row, tag, value, _strangers(of, row.tag), rules, anyway)
         elif row.most > 1:
             for each in value:
                 yield _written_value(row, tag, each, rules, anyway)
         else:
             yield _written_value(row, tag, value, rules, anyway)
     for node in of.rest:
-        yield written(node)
+        if not node.inside:
+            yield written(node)
+
+
+def _strangers(of: Record, tag: str) -> Iterator[str]:
+    """Yield what a list held beside its items."""
+    for node in of.rest:
+        if node.inside and node.name == tag:
+            yield from map(written, node.children)
 
 
 def _written_value(row: Element, tag: str, value: Any, rules: Rules, anyway: bool) -> str:
@@ -515,7 +523,9 @@ def _written_value(row: Element, tag: str, value: Any, rules: Rules, anyway: boo
     return f"<{tag}>{escape(text)}</{tag}>"
 
 
-def _written_list(row: Element, tag: str, value: tuple[Any, ...], rules: Rules, anyway: bool) -> str:
+def _written_list(
+    row: Element, tag: str, value: tuple[Any, ...], strangers: Iterator[str], rules: Rules, anyway: bool
+) -> str:
     start = opening(tag, ((row.count, str(len(value))),)) if row.count else tag
     lines = []
     for each in value:
@@ -524,6 +534,7 @@ def _written_list(row: Element, tag: str, value: tuple[Any, ...], rules: Rules, 
             lines.append("\r\n".join((f"<{row.item}>", *inner, f"</{row.item}>")))
         else:
             lines.append(f"<{row.item}>{escape(str(each))}</{row.item}>")
+    lines += strangers
     return enclose(start, tag, lines)
 
 

@@ -45,9 +45,7 @@ class Node:
         text: Its text without blanks at either end.
         attributes: Name and value, in order.
         children: The elements in it, in order.
-        inside: Whether this is no element of its own, but what the element of this name, the ``number``-th of them, has
-            beside what its record reads: attributes and further children. ``name`` is empty for the record's own.
-        number: Counts from 0; used with ``inside`` alone.
+        inside: Whether this is no element of its own, but what the list of this name has beside its items.
     """
 
     name: str
@@ -55,7 +53,6 @@ class Node:
     attributes: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     children: tuple[Node, ...] = ()
     inside: bool = False
-    number: int = 0
 
     def child(self, name: str) -> Node | None:
         """Return the first child of that tag, ``None`` when there is none."""
@@ -105,7 +102,9 @@ def parse(
     _refuse(text, limits)
     try:
         root = _tree(text)
-    except etree.XMLSyntaxError:
+    except etree.XMLSyntaxError as error:
+        if "depth" in (error.msg or ""):
+            raise XmlError(f"XML body: expected at most {limits.depth} levels of elements, found many more") from None
         root = _repaired(text, deviations)
     return root, decoded
 
@@ -139,7 +138,8 @@ def _repaired(text: str, deviations: list[Deviation]) -> Tree:
         if mended == text:
             continue
         text = mended
-        noted.append((code, found))
+        if code:
+            noted.append((code, found))
         try:
             root = _tree(text)
         except etree.XMLSyntaxError:
@@ -171,7 +171,7 @@ def _cut_ends(text: str) -> tuple[str, str, str]:
     found = [
         f"{len(part)} characters {place} the root" for part, place in ((before, "before"), (behind, "behind")) if part
     ]
-    return text[start:end], "garbage", " and ".join(found) or "blanks around the root"
+    return text[start:end], "garbage" if found else "", " and ".join(found)
 
 
 def _drop_illegal(text: str) -> tuple[str, str, str]:

@@ -105,7 +105,8 @@ LAYERS: dict[str, list[set[str]]] = {
         {"manscdp.queries", "manscdp.notifies", "manscdp.controls"},
         {"manscdp.responses"},
         {"manscdp"},
-        {"device", "device.account", "device.events", "device.registration"},
+        {"device", "device.account", "device.events", "device.registration"}
+        | {"platform", "platform.policy", "platform.events", "platform.registrar"},
     ],
 }
 

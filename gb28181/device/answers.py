@@ -219,9 +219,7 @@ def _cruises(asked: Asked) -> Iterator[Body]:
         CruiseTrack(number=number, name=track.name or None)
         for number, track in sorted(mount.tracks.items() if mount else ())
     )
-    yield CruiseListAnswer(
-        sn=asked.query.sn, device_id=asked.query.device_id, total=len(tracks), tracks=tracks or None
-    )
+    yield CruiseListAnswer(sn=asked.query.sn, device_id=asked.query.device_id, total=len(tracks), tracks=tracks or None)
 
 
 def _cruise(asked: Asked) -> Iterator[Body]:
@@ -241,7 +239,7 @@ def _cruise(asked: Asked) -> Iterator[Body]:
     )
 
 
-def ptz_position(equipment: Equipment, code: str, now: float) -> dict[str, Decimal]:
+def ptz_position(equipment: Equipment, code: str, now: float) -> dict[str, Any]:
     """Return pan, tilt and zoom of a channel, of nothing where it has no mount."""
     mount = equipment.mount(code)
     if mount is None:

@@ -13,9 +13,8 @@ from typing import Any, Final
 
 from ..errors import LocalProtocolError
 from ..identifiers import is_division
-from ..manscdp.body import elements_of
+from ..manscdp.body import Record, elements_of
 from ..manscdp.configs import AlarmReport, BasicParam, Configured
-from ..manscdp.controls import Configure
 from ..manscdp.items import CatalogItem, PositionItem, RecordItem
 from ..manscdp.responses import StorageCard
 from .mount import Mount
@@ -55,10 +54,12 @@ class Configuration:
             value = getattr(wanted, python)
             if value is None:
                 continue
-            known = self._values.get(python)
-            if known is not None and dataclasses.is_dataclass(known) and isinstance(value, type(known)):
+            known: object = self._values.get(python)
+            if isinstance(known, Record) and isinstance(value, type(known)):
                 given = {each.name: getattr(value, each.name) for each in dataclasses.fields(value)}
-                value = dataclasses.replace(known, **{name: one for name, one in given.items() if one not in (None, ())})
+                value = dataclasses.replace(
+                    known, **{name: one for name, one in given.items() if one not in (None, ())}
+                )
             self._values[python] = value
             changed.append(python)
         return tuple(changed)

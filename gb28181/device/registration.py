@@ -18,6 +18,7 @@ from ..editions import Rules
 from ..errors import Gb28181Error
 from ..manscdp import write
 from ..manscdp.notifies import FaultyDevices, Keepalive
+from ..messaging import CONTENT_TYPE, Route
 from ..sip.digest import Challenge, answer
 from ..sip.endpoint import Endpoint
 from ..sip.events import Event, RequestFailed, ResponseReceived
@@ -45,7 +46,6 @@ MAX_CHALLENGES: Final = 2
 MAX_REDIRECTS: Final = 3
 #: SN of a device's own messages stays below 2**31: some peers hold it in 32 bits.
 MAX_SN: Final = 0x7FFFFFFF
-_CONTENT_TYPE: Final = "Application/MANSCDP+xml"
 
 
 class RegistrationState(Enum):
@@ -74,6 +74,9 @@ class Registration:
         self.state = RegistrationState.IDLE
         self.server_id = account.server_id
         self.faulty: tuple[str, ...] = ()  #: devices below that do not work, told in keepalives
+        self.tells_faulty = True  #: whether keepalives have Info
+        self.heeds_expires = True  #: whether the time that is granted counts, or that which was asked for
+        self.told_contact: tuple[str, int] | None = None  #: another address in Contact than that by which it is reached
         self._endpoint = endpoint
         self._chance = chance
         self._home: Flow | None = None
@@ -102,8 +105,13 @@ class Registration:
     def contact(self) -> Address:
         """Contact of the device, by the way to its platform."""
         assert self._flow is not None
-        host, port = self._endpoint.advertised or self._flow.local
+        host, port = self.told_contact or self._endpoint.advertised or self._flow.local
         return Address(Uri(self.account.device_id, host, port))
+
+    @property
+    def registered(self) -> bool:
+        """Whether the platform has it."""
+        return self.state is RegistrationState.REGISTERED
 
     def events(self) -> list[DeviceEvent]:
         """Return, once, what happened since the last call."""
@@ -134,6 +142,14 @@ class Registration:
         self.state = RegistrationState.UNREGISTERING
         self._challenges = 0
         self._register(now, 0)
+
+    def go_silent(self, now: float, back_after_s: float) -> None:
+        """Be gone without a word, as with the power cut, and register anew after a while."""
+        self._cancel_alarms()
+        self._pending = None
+        self._run += 1
+        self.state = RegistrationState.WAITING
+        self._alarm = self._endpoint.timers.set(now + back_after_s, self._try_again)
 
     def flow_closed(self, flow: Flow, now: float) -> None:
         """Take note that the connection ended: the platform takes the device for offline. Then :meth:`start` anew."""
@@ -176,6 +192,13 @@ class Registration:
             cseq=self._cseq,
         )
         self._pending = self._endpoint.request(request, self._flow, now, (self, self._run))
+
+    @property
+    def route(self) -> Route | None:
+        """The way of the device's own messages; ``None`` before it was told one."""
+        if self._flow is None:
+            return None
+        return Route(self._server_uri, self.address, Address(self._server_uri), self._flow)
 
     @property
     def _server_uri(self) -> Uri:
@@ -250,8 +273,9 @@ class Registration:
         self.state = RegistrationState.REGISTERED
         self._events.append(Registered(granted, self._refreshing, response.gb_version))
         self._tell_clock(response)
-        before = min(self.account.refresh_before_s, granted / 10)
-        self._alarm = self._endpoint.timers.set(now + max(granted - before, 1.0), self._refresh)
+        lasts = granted if self.heeds_expires else self.account.expires_s
+        before = min(self.account.refresh_before_s, lasts / 10)
+        self._alarm = self._endpoint.timers.set(now + max(lasts - before, 1.0), self._refresh)
         self._keep_alive(now)
 
     def _granted(self, response: Response) -> int:
@@ -310,13 +334,17 @@ class Registration:
 
     # Keepalives
 
-    def _keep_alive(self, now: float) -> None:
+    def next_sn(self) -> int:
+        """Return the SN of the device's next own message."""
         self._sn = self._sn % MAX_SN + 1
+        return self._sn
+
+    def _keep_alive(self, now: float) -> None:
         body = Keepalive(
-            sn=self._sn,
+            sn=self.next_sn(),
             device_id=self.account.device_id,
             status="ERROR" if self.faulty else "OK",
-            info=FaultyDevices(device_ids=self.faulty) if self.faulty else None,
+            info=FaultyDevices(device_ids=self.faulty) if self.faulty and self.tells_faulty else None,
         )
         assert self._flow is not None
         request = self._endpoint.compose(
@@ -325,7 +353,7 @@ class Registration:
             from_=self.address,
             to=Address(self._server_uri),
             flow=self._flow,
-            headers=[("Content-Type", _CONTENT_TYPE)],
+            headers=[("Content-Type", CONTENT_TYPE)],
             body=write(body, self.rules),
         )
         self._endpoint.request(request, self._flow, now, (self, self._run))

@@ -182,7 +182,7 @@ class Record:
 _R = TypeVar("_R", bound=type)
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(element,))
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 def record(cls: _R) -> _R:
     """Make a class a record: frozen, with slots, keyword arguments only."""
     return dataclass(frozen=True, slots=True, kw_only=True)(cls)  # type: ignore[return-value]
@@ -254,7 +254,7 @@ BODIES: dict[tuple[str, str, str], type[Body]] = {}
 _SUB_COMMANDS: dict[tuple[str, str], dict[str, str]] = {}
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True, field_specifiers=(element,))
+@dataclass_transform(frozen_default=True, kw_only_default=True)
 def body(root: str, cmd_type: str, sub_command: str = "", *spellings: str) -> Any:
     """Register a class as the record of a body.
 

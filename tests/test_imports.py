@@ -105,8 +105,19 @@ LAYERS: dict[str, list[set[str]]] = {
         {"manscdp.queries", "manscdp.notifies", "manscdp.controls"},
         {"manscdp.responses"},
         {"manscdp"},
-        {"device", "device.account", "device.events", "device.registration"}
-        | {"platform", "platform.policy", "platform.events", "platform.registrar"},
+        {"messaging"},
+        {"device.account", "device.quirks", "device.mount"} | {"platform.policy", "platform.events"},
+        {"device.equipment", "platform.registrar"},
+        {"device.answers", "device.controls", "device.calls", "platform.queries"},
+        {"device.events"},
+        {"device.registration", "device.subscriptions", "platform.platform"},
+        {"device.device", "platform"},
+        {"device"},
+        {"aio.transport"},
+        {"aio.platform", "aio.device"},
+        {"aio"},
+        {f"cli.{name}" for name in ("decode", "listen", "ptz", "shown")},
+        {"cli", "__main__"},
     ],
 }
 

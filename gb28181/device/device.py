@@ -105,7 +105,7 @@ class Device:
         chance: random.Random,
         wall_ms: Callable[[], int],
         quirks: Quirks | None = None,
-        place: Callable[[Call], Place | None] = _no_media,
+        place: Callable[[Call], Place | None] | None = None,
         charset: str = "",
         anyone: bool = False,
     ) -> None:
@@ -119,7 +119,7 @@ class Device:
         self.registration.told_contact = _PRIVATE if self.quirks.contact_private else None
         self._messenger = Messenger(endpoint)
         self._limit_bytes = rules.large_message_bytes - HEADERS_BYTES
-        self.calls = Calls(endpoint, equipment, rules, self.quirks, place, self._file_ended)
+        self.calls = Calls(endpoint, equipment, rules, self.quirks, place or _no_media, self._file_ended)
         self.subscriptions = Subscriptions(
             endpoint,
             self._messenger,
@@ -168,7 +168,9 @@ class Device:
         type: int | None = None,
         description: str | None = None,
     ) -> bool:
-        """Report an alarm (9.4); return whether it was: not where it is disarmed, switched off, or waits for a reset.
+        """Report an alarm (9.4); return whether it was.
+
+        It is not while the device is not registered, where it is disarmed or switched off, or waits for a reset.
 
         Raises:
             LocalProtocolError: If there is no such channel.
@@ -177,7 +179,7 @@ class Device:
         if channel is None and device_id != self.equipment.id:
             raise LocalProtocolError(f"there is no channel {device_id}", field="DeviceID")
         guarded = self.equipment.guarded and (channel is None or channel.guarded)
-        if not guarded or not self.equipment.reports(method, type):
+        if not (guarded and self.registration.registered and self.equipment.reports(method, type)):
             return False
         if channel is not None and channel.type in ALARM_INPUTS and method == "2":
             if channel.alarmed:  # silent until the platform resets it (A.2.5.3)
@@ -465,7 +467,7 @@ class Device:
 
     def _send(self, body: Body, now: float) -> None:
         route = self.registration.route
-        if route is not None:
+        if route is not None and self.registration.registered:  # who is not would only be refused
             self._messenger.send_in_turn(route, [self._encoded(body)], now)
 
     def _encoded(self, body: Body) -> bytes:

@@ -110,7 +110,9 @@ class Registration:
 
     @property
     def registered(self) -> bool:
-        """Whether the platform has it."""
+        """Whether the platform has it; while it is being refreshed too."""
+        if self.state is RegistrationState.REGISTERING:
+            return self._refreshing
         return self.state is RegistrationState.REGISTERED
 
     def events(self) -> list[DeviceEvent]:

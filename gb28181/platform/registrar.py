@@ -60,9 +60,10 @@ class Device:
         expires_at: When its registration ends.
         heard_at: When it last sent anything.
         user_agent: As it told.
+        call_id: Of its registration; a device that begins anew has another.
     """
 
-    __slots__ = ("alarm", "contact", "expires_at", "flow", "heard_at", "id", "rules", "user_agent")
+    __slots__ = ("alarm", "call_id", "contact", "expires_at", "flow", "heard_at", "id", "rules", "user_agent")
 
     def __init__(self, id: str, flow: Flow, rules: Rules, now: float) -> None:
         self.id = id
@@ -72,6 +73,7 @@ class Device:
         self.expires_at = now
         self.heard_at = now
         self.user_agent = ""
+        self.call_id = ""
         self.alarm: Timer | None = None
 
     def __repr__(self) -> str:
@@ -266,7 +268,8 @@ class Registrar:
         rules = rules_of(request.gb_version, self._fallback)
         device = known or Device(code, event.flow, rules, now)
         self._place(device, event.flow)
-        device.rules, device.user_agent = rules, request.user_agent
+        refresh = known is not None and known.call_id == request.call_id
+        device.rules, device.user_agent, device.call_id = rules, request.user_agent, request.call_id
         try:
             device.contact = request.contact
         except Gb28181Error:
@@ -281,7 +284,7 @@ class Registrar:
             answer.append(("Date", format_date(self._wall_ms())))
         self._endpoint.respond(event.transaction, 200, now, headers=[*answer, *headers])
         self._events.append(
-            DeviceRegistered(code, event.flow, granted, known is not None, request.gb_version, request.user_agent)
+            DeviceRegistered(code, event.flow, granted, refresh, request.gb_version, request.user_agent)
         )
 
     # Who speaks

@@ -1,0 +1,7 @@
+"""GB/T 28181 signalling on asyncio: the only part of the package that knows sockets, loops and clocks."""
+
+from .device import DeviceClient
+from .platform import PlatformServer
+from .transport import MAX_CONNECTIONS, Transport
+
+__all__ = ["MAX_CONNECTIONS", "DeviceClient", "PlatformServer", "Transport"]

@@ -20,6 +20,7 @@ import pytest
 
 import accessctl.cli
 import conformance.cli
+import gb28181.cli
 import hj212.cli
 import simulator.cli
 from conformance import literal
@@ -44,6 +45,7 @@ README, README_ZH = ROOT / "README.md", ROOT / "README.zh-CN.md"
 PROGRAMS = {
     "accessctl": accessctl.cli.build_command,
     "conformance": conformance.cli.build,
+    "gb28181": gb28181.cli.build_command,
     "hj212": hj212.cli.build_command,
     "simulator": simulator.cli.build,
 }

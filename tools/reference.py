@@ -29,6 +29,7 @@ from conformance.catalogue import CaseText, case_text, requirements
 from conformance.cli import build as conformance_command
 from conformance.profile import limit_table
 from conformance.steps import STEPS
+from gb28181.cli import build_command as gb28181_command
 from hj212.cli import build_command as hj212_command
 from hj212.deviations import deviation_rows
 from hj212.differences import Difference, differences
@@ -46,6 +47,7 @@ PROGRAMS: Final[tuple[Callable[[], click.Command], ...]] = (
     conformance_command,
     hj212_command,
     accessctl_command,
+    gb28181_command,
     simulator_command,
 )
 
@@ -134,8 +136,17 @@ def command_line() -> Lines:
         yield prose(program.help or "")
         yield ""
         yield from examples(program.examples)
-        for name, command in program.commands.items():
-            yield from one_command(f"{program.name} {name}", command)
+        for path, command in every_command(program.name or "", program):
+            yield from one_command(path, command)
+
+
+def every_command(path: str, program: Group) -> Iterator[tuple[str, click.Command]]:
+    """Yield each command with its path, those of groups within too."""
+    for name, command in program.commands.items():
+        if isinstance(command, Group):
+            yield from every_command(f"{path} {name}", command)
+        else:
+            yield f"{path} {name}", command
 
 
 def one_command(path: str, command: click.Command) -> Lines:

@@ -22,7 +22,7 @@ def build_command() -> click.Command:
         examples=[
             ("gb28181 listen --port 5060", _("be the platform: register devices, show what they are")),
             ("gb28181 decode messages.txt", _("explain SIP messages and MANSCDP bodies of a file")),
-            ("gb28181 ptz decode A50F01080000FFBC", _("say what a PTZCmd means")),
+            ("gb28181 ptz decode A50F010180000036", _("say what a PTZCmd means")),
         ],
     )
     add_decode(cli)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -42,7 +43,9 @@ from .shown import clean
 
 __all__ = ["add_listen"]
 
-_SERVER = "34020000002000000001"
+#: Objects made, and not freed, before cycles are looked for: more than ten thousand devices need.
+COLLECT_AFTER: Final = 200_000
+_SERVER: Final = "34020000002000000001"
 
 
 def add_listen(cli: Group) -> None:
@@ -118,6 +121,8 @@ class _Receiving:
     async def run(self, host: str, port: int, advertise: str | None, duration: float | None) -> int:
         from ..aio import PlatformServer
 
+        # Registered devices are kept, not freed: looking for cycles among them costs as much as all the rest.
+        gc.set_threshold(COLLECT_AFTER)
         loop = asyncio.get_running_loop()
         self.finished = loop.create_future()
         with suppress(NotImplementedError, RuntimeError):  # Windows has no such signal, a thread cannot take it

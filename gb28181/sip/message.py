@@ -50,6 +50,15 @@ _COMPACT: Final = {
     "o": "Event",
 }
 _KEYS: Final = {short: name.lower() for short, name in _COMPACT.items()}
+#: Usual spellings, looked up before anything is computed: a message has twenty headers, each compared many times.
+_SPELLED: Final = {
+    name: name.lower()
+    for name in (
+        *_COMPACT.values(),
+        *("CSeq", "Max-Forwards", "Expires", "User-Agent", "Server", "Date", "Allow", "Authorization", "Require"),
+        *("WWW-Authenticate", "X-GB-Ver", "Subscription-State", "Proxy-Authenticate", "Route", "Proxy-Authorization"),
+    )
+}
 #: Headers whose values may stand in one line, behind commas.
 _LISTS: Final = frozenset(
     (
@@ -488,8 +497,8 @@ def respond(
         if key == "via":
             if first and source is not None:
                 first = False
-                top, *others = split_list(value)
-                value = ", ".join([str(Via.parse(top).with_source(source)), *others])
+                _top, *others = split_list(value)
+                value = ", ".join([str(request.via.with_source(source)), *others])
             pairs.append((key, "Via", value))
         elif key in ("from", "call-id", "cseq"):
             pairs.append((key, name if len(name) > 1 else _COMPACT[name.lower()], value))
@@ -503,6 +512,9 @@ def respond(
 
 
 def _key(name: str) -> str:
+    known = _SPELLED.get(name)
+    if known is not None:
+        return known
     key = name.lower()
     return _KEYS.get(key, key) if len(key) == 1 else key
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from ..errors import SipError
@@ -152,7 +152,7 @@ class Address:
     def with_tag(self, tag: str) -> Address:
         """Return the same address with another tag; with an empty one, without."""
         others = tuple([pair for pair in self.params if pair[0].lower() != "tag"])
-        return replace(self, params=(*others, ("tag", tag)) if tag else others)
+        return Address(self.uri, self.display, (*others, ("tag", tag)) if tag else others)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +208,7 @@ class Via:
             for name, value in self.params
             if name.lower() != "received"
         ]
-        return replace(self, params=(*params, ("received", host)))
+        return Via(self.transport, self.host, self.port, (*params, ("received", host)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,7 +108,8 @@ LAYERS: dict[str, list[set[str]]] = {
         {"messaging"},
         {"device.account", "device.quirks", "device.mount"} | {"platform.policy", "platform.events"},
         {"device.equipment", "platform.registrar"},
-        {"device.answers", "device.controls", "device.calls", "platform.queries"},
+        {"device.answers", "device.controls", "device.calls", "platform.queries", "platform.catalog"}
+        | {"platform.calls", "platform.subscriptions"},
         {"device.events"},
         {"device.registration", "device.subscriptions", "platform.platform"},
         {"device.device", "platform"},

@@ -143,9 +143,10 @@ class Device:
         self.registration.start(flow, now)
 
     def stop(self, now: float) -> None:
-        """End calls and the registration."""
+        """End calls, subscriptions and the registration."""
         for call in self.calls:
             self.calls.hang_up(call, now)
+        self.subscriptions.drop()
         self.registration.stop(now)
 
     def step(self, now: float) -> None:
@@ -462,6 +463,7 @@ class Device:
 
     def _vanish(self, now: float) -> None:
         self._messenger.drop()
+        self.subscriptions.drop()
         for call in self.calls:
             self.calls.hang_up(call, now)
 

@@ -157,6 +157,11 @@ class Subscriptions:
         del self._all[subscription]
         return subscription
 
+    def drop(self) -> None:
+        """Forget all of them: the device leaves."""
+        for subscription in list(self._all):
+            self._endpoint.end_subscription(subscription.dialog)
+
     def _begin(self, subscription: Subscription, now: float) -> None:
         if isinstance(subscription.query, PositionQuery):
             self._tell_positions(subscription, now)

@@ -1,6 +1,6 @@
-"""A platform as a whole: devices register, are asked, and tell (GB/T 28181-2022 clause 9, 2016 clause 9), without I/O.
+"""A platform as a whole: devices register, are asked, tell, and are called (GB/T 28181-2022 clause 9, 2016 clause 9).
 
-Calls and subscriptions are still to come.
+Bytes and time go in by its endpoint, bytes come out there; what happened is told by :meth:`Platform.events`.
 """
 
 from __future__ import annotations
@@ -13,18 +13,41 @@ from ..errors import LocalProtocolError, RemoteProtocolError
 from ..manscdp import read, write
 from ..manscdp.body import Body
 from ..manscdp.deviations import Deviation
-from ..manscdp.notifies import AlarmNotice, Notice
-from ..manscdp.responses import AlarmAnswer
+from ..manscdp.notifies import AlarmNotice, Broadcast, CatalogNotice, MediaStatus, Notice
+from ..manscdp.queries import CatalogQuery
+from ..manscdp.responses import AlarmAnswer, CatalogAnswer
+from ..mansrtsp import Answer as RtspAnswer
+from ..mansrtsp import Request as RtspRequest
 from ..messaging import Messenger, Route
 from ..sip.endpoint import Endpoint
-from ..sip.events import Event, MessageRejected, RequestFailed, RequestReceived, ResponseReceived
+from ..sip.events import (
+    DialogConfirmed,
+    DialogEnded,
+    Event,
+    MessageRejected,
+    RequestFailed,
+    RequestReceived,
+    ResponseReceived,
+)
 from ..sip.values import Address, Uri
+from .calls import Call, Calls, Place
+from .catalog import Catalog
 from .events import DeviceOffline, DeviceUnregistered, PlatformEvent
 from .policy import Credential, Policy
 from .queries import Question, Questions
 from .registrar import Device, Registrar
+from .subscriptions import Subscription, Subscriptions
 
-__all__ = ["NoticeReceived", "Platform", "QuestionDone", "Unusable"]
+__all__ = [
+    "CallChanged",
+    "CallControlled",
+    "CatalogChanged",
+    "NoticeReceived",
+    "Platform",
+    "QuestionDone",
+    "SubscriptionChanged",
+    "Unusable",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +68,39 @@ class NoticeReceived:
 
 
 @dataclass(frozen=True, slots=True)
+class CatalogChanged:
+    """A catalogue was told whole, or changes of it were; the codes are those of what changed."""
+
+    device_id: str
+    codes: tuple[str, ...]
+    whole: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionChanged:
+    """A subscription was granted, or is over."""
+
+    subscription: Subscription
+
+
+@dataclass(frozen=True, slots=True)
+class CallChanged:
+    """A call opened, or ended; ``call.state`` says which."""
+
+    call: Call
+
+
+@dataclass(frozen=True, slots=True)
+class CallControlled:
+    """A device answered how a playback is to go on."""
+
+    call: Call
+    request: RtspRequest
+    status: int
+    answer: RtspAnswer | None
+
+
+@dataclass(frozen=True, slots=True)
 class Unusable:
     """A message of a device could not be used; ``why`` says what was expected."""
 
@@ -53,7 +109,16 @@ class Unusable:
     why: str
 
 
-PlatformReport = PlatformEvent | QuestionDone | NoticeReceived | Unusable
+PlatformReport = (
+    PlatformEvent
+    | QuestionDone
+    | NoticeReceived
+    | CatalogChanged
+    | SubscriptionChanged
+    | CallChanged
+    | CallControlled
+    | Unusable
+)
 
 
 class Platform:
@@ -94,6 +159,22 @@ class Platform:
             fallback=fallback,
         )
         self.questions = Questions(endpoint, self._route, self._question_done)
+        self.subscriptions = Subscriptions(
+            endpoint,
+            self._route,
+            self._contact,
+            self.questions.next_sn,
+            lambda subscription: self._events.append(SubscriptionChanged(subscription)),
+        )
+        self.calls = Calls(
+            endpoint,
+            self.registrar.domain,
+            server_id,
+            self._route,
+            self._contact,
+            lambda call: self._events.append(CallChanged(call)),
+        )
+        self.catalogs: dict[str, Catalog] = {}
         self._messenger = Messenger(endpoint)
         self._events: list[PlatformReport] = []
 
@@ -109,10 +190,29 @@ class Platform:
             LocalProtocolError: If the device is not online, or its edition does not have the body.
             LimitError: If too many questions wait at it.
         """
+        return self.questions.ask(self.device(device_id), body, now)
+
+    def device(self, device_id: str) -> Device:
+        """Return a device that is online.
+
+        Raises:
+            LocalProtocolError: If it is not.
+        """
         device = self.devices.get(device_id)
         if device is None:
             raise LocalProtocolError(f"{device_id} is not registered", field="DeviceID")
-        return self.questions.ask(device, body, now)
+        return device
+
+    def broadcast(self, device_id: str, output_id: str, source_id: str, local: Place, now: float) -> Question:
+        """Tell a device that a voice is to be heard from its output; it calls for it then (9.12).
+
+        Raises:
+            LocalProtocolError: If the device is not online.
+            LimitError: If too many questions wait at it.
+        """
+        question = self.ask(device_id, Broadcast(source_id=source_id, target_id=output_id), now)
+        self.calls.announce(question.device, source_id, local)
+        return question
 
     def step(self, now: float) -> None:
         """Take what the endpoint reports; call it after bytes or time went in."""
@@ -120,8 +220,13 @@ class Platform:
             self.handle(event, now)
         for told in self.registrar.events():
             if isinstance(told, DeviceOffline | DeviceUnregistered):
-                self.questions.gone(told.device_id, now)
+                self._gone(told.device_id, now)
             self._events.append(told)
+
+    def _gone(self, device_id: str, now: float) -> None:
+        self.questions.gone(device_id, now)
+        self.subscriptions.gone(device_id)
+        self.calls.gone(device_id, now)
 
     def events(self) -> list[PlatformReport]:
         """Return, once, what happened since the last call."""
@@ -136,32 +241,72 @@ class Platform:
             case RequestReceived():
                 self._requested(event, now)
             case ResponseReceived() | RequestFailed():
-                self.questions.sip_answered(event, now)
+                self._sip_answered(event, now)
+            case DialogConfirmed():
+                self.calls.confirmed(event.dialog)
+            case DialogEnded():
+                if not self.calls.over(event.dialog, event.reason.value):
+                    self.subscriptions.over(event.dialog, event.reason.value)
             case MessageRejected():
                 self._events.append(Unusable("", 400, str(event.error)))
+
+    def _sip_answered(self, event: ResponseReceived | RequestFailed, now: float) -> None:
+        if self.questions.sip_answered(event, now) or self.subscriptions.sip_answered(event, now):
+            return
+        if self.calls.sip_answered(event, now) or isinstance(event, RequestFailed):
+            return
+        controlled = self.calls.controlled(event)
+        if controlled is not None:
+            self._events.append(CallControlled(*controlled))
 
     def _requested(self, event: RequestReceived, now: float) -> None:
         request, code = event.request, event.request.from_.uri.user
         try:
-            if request.method == "OPTIONS":
-                self.endpoint.respond(event.transaction, 200, now)
-                return
-            if request.method != "MESSAGE":
-                raise RemoteProtocolError(f"{request.method} is not expected here", status=405)
-            device = self.devices[code]
-            reading = read(request.body, rules=device.rules)
+            device = self._device_of(event, code)
+            match request.method:
+                case "OPTIONS":
+                    self.endpoint.respond(event.transaction, 200, now)
+                case "INVITE":
+                    self.calls.invited(event, device, now)
+                case "MESSAGE" | "NOTIFY":
+                    self._message(event, device, now)
+                case _:
+                    raise RemoteProtocolError(f"{request.method} is not expected here", status=405)
         except RemoteProtocolError as error:
             self.endpoint.respond(event.transaction, error.status, now)
             self._events.append(Unusable(code, error.status, str(error)))
+
+    def _device_of(self, event: RequestReceived, code: str) -> Device:
+        """Return who sends: within a dialog whoever it is with, whatever From says."""
+        if event.dialog is not None and isinstance(event.dialog.context, Call | Subscription):
+            return event.dialog.context.device
+        device = self.devices.get(code)
+        if device is None:
+            raise RemoteProtocolError(f"{code} is not registered", status=403)
+        return device
+
+    def _message(self, event: RequestReceived, device: Device, now: float) -> None:
+        if not event.request.body.strip():  # the last word of a subscription may be empty
+            self.endpoint.respond(event.transaction, 200, now)
             return
+        reading = read(event.request.body, rules=device.rules)
         self.endpoint.respond(event.transaction, 200, now)
         body = reading.body
-        if self.questions.answered(device, body, now):
+        if isinstance(body, MediaStatus):
+            self.calls.media_status(device, event.dialog, body, now)
+        elif event.dialog is None and self.questions.answered(device, body, now):
             return
-        if isinstance(body, AlarmNotice):
+        elif isinstance(body, CatalogNotice | CatalogAnswer):
+            if event.dialog is not None:  # only what was asked for may change a catalogue
+                self._catalog_changed(device, body)
+        elif isinstance(body, AlarmNotice) and event.dialog is None:
             self._acknowledge(device, body, now)
         if isinstance(body, Notice):
-            self._events.append(NoticeReceived(code, body, reading.deviations))
+            self._events.append(NoticeReceived(device.id, body, reading.deviations))
+
+    def _catalog_changed(self, device: Device, body: CatalogNotice | CatalogAnswer) -> None:
+        codes = self.catalogs.setdefault(device.id, Catalog(device.id)).change(body.items or ())
+        self._events.append(CatalogChanged(device.id, tuple(codes), False))
 
     def _acknowledge(self, device: Device, alarm: AlarmNotice, now: float) -> None:
         """Answer an alarm (9.4.2)."""
@@ -176,5 +321,16 @@ class Platform:
             Uri(code, host, port), self.registrar.address, Address(Uri(code, self.registrar.domain)), device.flow
         )
 
+    def _contact(self, device: Device) -> Address:
+        """The platform's Contact as a device reaches it: the advertised address, else the card it came by."""
+        host, port = self.endpoint.advertised or device.flow.local
+        return Address(Uri(self.registrar.server_id, host, port))
+
     def _question_done(self, question: Question) -> None:
-        self._events.append(QuestionDone(question.device.id, question))
+        code = question.device.id
+        self._events.append(QuestionDone(code, question))
+        asked_whole = isinstance(question.body, CatalogQuery) and question.body.device_id == code
+        if asked_whole and question.collected is not None and question.collected.complete:
+            catalog = self.catalogs.setdefault(code, Catalog(code))
+            catalog.replace(question.collected.items)
+            self._events.append(CatalogChanged(code, tuple(item.device_id or "" for item in catalog), True))

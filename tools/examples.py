@@ -34,7 +34,7 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PROGRAMS: Final = ("conformance", "hj212", "accessctl", "simulator")
+PROGRAMS: Final = ("conformance", "hj212", "accessctl", "gb28181", "simulator")
 #: Written by tools/reference.py from examples that stand in the code.
 GENERATED: Final = "<!-- Written by tools/reference.py"
 TIMEOUT_S: Final = 60

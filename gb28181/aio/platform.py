@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import secrets
 import time
 from collections.abc import Callable
 
 from ..editions import GBT_28181_2016, Rules
-from ..platform import Platform, Policy
+from ..manscdp.body import Body
+from ..platform import Platform, Policy, Question, QuestionDone
 from ..platform.platform import PlatformReport
 from ..platform.policy import Credential
 from ..sip.endpoint import Endpoint
@@ -57,6 +59,7 @@ class PlatformServer:
             fallback=fallback,
         )
         self.transport: Transport | None = None
+        self._waiting: dict[Question, asyncio.Future[None]] = {}
 
     async def start(self, host: str, port: int) -> None:
         """Listen.
@@ -72,6 +75,23 @@ class PlatformServer:
         """The port that was bound."""
         return self.transport.port if self.transport else 0
 
+    async def ask(self, device_id: str, body: Body) -> Question:
+        """Ask a device and wait for what comes of it; it waits no longer than a question does.
+
+        Raises:
+            LocalProtocolError: If the device is not online, or its edition does not have the body.
+            LimitError: If too many questions wait at it.
+        """
+        assert self.transport is not None
+        question = self.platform.ask(device_id, body, self.transport.now)
+        done = self._waiting[question] = asyncio.get_running_loop().create_future()
+        self.transport.wake()
+        try:
+            await done
+        finally:
+            self._waiting.pop(question, None)
+        return question
+
     async def stop(self) -> None:
         """Close every socket."""
         if self.transport is not None:
@@ -81,6 +101,9 @@ class PlatformServer:
         self.platform.step(now)
         for event in self.platform.events():
             self._told(event)
+            waiting = self._waiting.get(event.question) if isinstance(event, QuestionDone) else None
+            if waiting is not None and not waiting.done():
+                waiting.set_result(None)
         self.platform.step(now)
 
     def _closed(self, flow: Flow, now: float) -> None:

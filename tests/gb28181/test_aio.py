@@ -59,11 +59,8 @@ class Both:
         return await self.until(self.seen if where is None else where, lambda event: isinstance(event, kind))
 
     async def ask(self, body: Any) -> Any:
-        assert self.server.transport is not None
-        question = self.server.platform.ask(DEVICE, body, self.server.transport.now)
-        self.server.transport.wake()
-        done = await self.until(self.seen, lambda event: isinstance(event, QuestionDone) and event.question is question)
-        return done.question
+        async with asyncio.timeout(PATIENCE_S):
+            return await self.server.ask(DEVICE, body)
 
     async def stop(self) -> None:
         await self.client.stop()

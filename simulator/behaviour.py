@@ -33,6 +33,9 @@ class Upload:
     not_before: float = 0.0  #: earliest instant to send it, on the clock of ``now``
     tries: int = 0  #: how often it was given to a link
     number: int = 0  #: the how-manieth it is of its station
+    due: float = 0.0  #: the instant it is about, on the clock of ``now``
+    behaviour: Behaviour | None = None  #: what the station did when it composed it, where that changes
+    offline: bool = False  #: whether there was no link when it was composed, though there had been one
 
 
 def copy_message(message: Message, **header: str) -> Message:
@@ -88,6 +91,8 @@ class Behaviour:
     new_qn_on_resend: bool = False
     keeps_unacknowledged: bool = True  #: offer an unanswered upload again with the next periodic report
     wants_answer: bool = True  #: bit A of the uploads' Flag
+    splits: bool = True  #: sends what is too long for a packet in several
+    marks_back_fill: bool = True  #: RF, where the edition has it
     ignored_requests: frozenset[str] = frozenset()
     silent_results: frozenset[str] = frozenset()  #: requests answered by 9011 only
     answers_acknowledgements: bool = False

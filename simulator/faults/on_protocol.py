@@ -26,6 +26,7 @@ _DOOR_DATA = ("periodic", "change", "record")
 )
 def _oversized_segment(b: Behaviour) -> None:
     b.log_text = lambda text: f"//{text}{'，请核查' * 90}//".encode()
+    b.splits = False
 
 
 @fault("gbk-log", "protocol", "FAIL", "writes Chinese text in GBK", "中文日志用 GBK 编码")

@@ -57,7 +57,7 @@ class RecordFirstDoor(AllStatesDoor):
     def open(self, method: Method, person: str, now: float) -> None:
         self.world.door = 1
         self._record(Opening(method, person, now), now) if method.identifies else None
-        self._schedule(now + 0.4, lambda t: self._change("door", t))
+        self.schedule(now + 0.4, lambda t: self._change("door", t))
 
 
 class RecordOnlyDoor(DoorController):
@@ -66,7 +66,7 @@ class RecordOnlyDoor(DoorController):
     def open(self, method: Method, person: str, now: float) -> None:
         self.world.door = 1
         if method.identifies:
-            self._schedule(now + 0.5, lambda t: self._record(Opening(method, person, now), t))
+            self.schedule(now + 0.5, lambda t: self._record(Opening(method, person, now), t))
         else:
             self._change("door", now)
 
@@ -76,7 +76,7 @@ class SlowToAnswerDoor(DoorController):
 
     def _on_request(self, event: Any, connection: Any, now: float) -> None:
         parent = super()._on_request
-        self._schedule(now + 15.0, lambda t: parent(event, connection, t))
+        self.schedule(now + 15.0, lambda t: parent(event, connection, t))
 
 
 class SelfClosingDoor(DoorController):
@@ -84,7 +84,7 @@ class SelfClosingDoor(DoorController):
 
     def open(self, method: Method, person: str, now: float) -> None:
         super().open(method, person, now)
-        self._schedule(now + 5.0, lambda t: DoorController.close(self, t))
+        self.schedule(now + 5.0, lambda t: DoorController.close(self, t))
 
     def close(self, now: float) -> None:
         if self.world.door:

@@ -16,6 +16,7 @@ from hj212 import ExeRtn, Message, QnRtn, parse_segment
 from hj212.times import parse_qn, parse_time
 from simulator import DoorController, DoorSettings, Method, Opening
 from simulator import door as door_module
+from simulator import reporter
 from simulator.behaviour import Behaviour, Device, Upload, copy_message
 from simulator.clock import EPOCH
 from simulator.codes import Codes
@@ -252,7 +253,7 @@ class TestQn:
         desk.link_up()
         desk.ask("1012", SystemTime="20250915095930")
         desk.close()
-        waiting = [upload.message.qn for upload in (*desk.door.queue, *desk.door._sent.values())]
+        waiting = [upload.message.qn for upload in (*desk.door.queue, *desk.door.in_flight.values())]
         assert len(waiting) == len(set(waiting)) == 4
         assert waiting[0] == "20250915095930000"
         assert waiting[-1] == "20250915095930003"
@@ -410,7 +411,7 @@ class TestLinkLoss:
 
     def test_queue_keeps_the_newest(self, monkeypatch: pytest.MonkeyPatch) -> None:
         assert MAX_QUEUED > 10 * 4 * 24  # ten days of reports
-        monkeypatch.setattr(door_module, "MAX_QUEUED", 100)
+        monkeypatch.setattr(reporter, "MAX_QUEUED", 100)
         desk = Desk(linked=False)
         for _ in range(60):
             desk.open(Method.EXIT_BUTTON)

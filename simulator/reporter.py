@@ -1,0 +1,563 @@
+"""The HJ 212 side of any simulated station, without I/O: clock, QN, queue, window, resend, back-fill, requests.
+
+What a station has to tell becomes an :class:`~simulator.behaviour.Upload`, composed for the instant at which it was
+due; uploads wait in one queue, oldest first, until a link takes them and the platform acknowledges them. The link may
+come and go: what was not acknowledged returns to its place in the queue with the same bytes.
+
+A personality says what to report (:meth:`Reporter._report`) and what it answers (:attr:`Reporter.handlers`). Drive it
+like a connection (``receive_data``, ``data_to_send``, ``next_timeout``, ``handle_timeout``) and tell it when the link
+comes and goes (``connected``, ``disconnected``).
+
+The library's own station, :mod:`hj212.station`, keeps all of this right and cannot be made to go wrong; here each
+piece can be replaced by a fault, and a station is small enough for tens of thousands in a process.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import insort
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import ClassVar, Final, Protocol
+
+from hj212 import Connection, ExeRtn, Message, MessageError, QnRtn, Role, Rules, Segment, compose
+from hj212.codes import CommandKind
+from hj212.encryption import Key, encrypt_frame, must_encrypt
+from hj212.events import Event, MessageReceived, SendTimedOut, UploadAcknowledged
+from hj212.messages import request_answer, request_result
+from hj212.splitting import split
+from hj212.times import format_qn, format_time, parse_time
+
+from .behaviour import Behaviour, Upload, copy_message
+
+__all__ = ["MAX_QUEUED", "WINDOW", "Items", "Reporter", "ReporterSettings", "Timeline", "Witness"]
+
+#: Uploads kept while the platform is away: ten days of reports and a busy door. The oldest is dropped first.
+MAX_QUEUED: Final = 10_000
+#: Uploads on their way at once; the platform's acknowledgement frees a place.
+WINDOW: Final = 4
+#: Years that CN=1012 may set: what a 14-digit time on the wire begins with.
+YEARS: Final = range(2000, 2100)
+
+Items = list[list[list[str]]]
+
+
+class ReporterSettings(Protocol):
+    """What every station is configured with."""
+
+    @property
+    def mn(self) -> str: ...
+    @property
+    def pw(self) -> str: ...
+    @property
+    def st(self) -> str: ...
+    @property
+    def interval_s(self) -> float: ...
+    @property
+    def rules(self) -> Rules: ...
+
+
+class Witness(Protocol):
+    """Who is told beside what a station does, and may not disturb it: a ledger, counters."""
+
+    def composed(self, reporter: Reporter, upload: Upload) -> None: ...
+    def sent(self, reporter: Reporter, upload: Upload, now: float) -> None: ...
+    def acknowledged(self, reporter: Reporter, upload: Upload, now: float) -> None: ...
+    def dropped(self, reporter: Reporter, upload: Upload) -> None: ...
+
+
+class Timeline(Protocol):
+    """Which faults a station has when."""
+
+    def behaviour(self, identity: str, due: float) -> Behaviour:
+        """Return how the station behaves in what is due at an instant."""
+        ...
+
+
+class Reporter:
+    """A station that reports every interval, and whenever its personality has something to tell.
+
+    Args:
+        settings: Its configuration.
+        behaviour: What it does right or wrong.
+        now: The instant it is switched on, seconds on the caller's clock.
+        epoch: POSIX seconds at ``now == 0``: the true time is ``epoch + now``.
+        witness: Who is told beside.
+        timeline: Faults that come and go; they take the place of ``behaviour``.
+        first_report: When the first periodic report is due; ``None``: at once.
+        resume_at: Not switched on at ``now`` but taken over then from whoever played it before: what was due earlier
+            is not told again, what is due later is told as it would have been.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_booted_at",
+        "_clock_error",
+        "_composed",
+        "_connection",
+        "_epoch",
+        "_interval",
+        "_last_qn_ms",
+        "_later",
+        "_latest_qn_ms",
+        "_linked_once",
+        "_next_report",
+        "_now",
+        "_overtime_s",
+        "_recount",
+        "_report_index",
+        "_sent",
+        "acknowledged",
+        "behaviour",
+        "messages",
+        "queue",
+        "reboots",
+        "settings",
+        "timeline",
+        "witness",
+    )
+
+    #: Commands a platform may ask with, and what does them: the data area to answer with, or ``None``.
+    handlers: ClassVar[Mapping[str, Callable[..., Items | None]]] = {}
+
+    def __init__(
+        self,
+        settings: ReporterSettings,
+        behaviour: Behaviour,
+        now: float,
+        epoch: float,
+        *,
+        witness: Witness | None = None,
+        timeline: Timeline | None = None,
+        first_report: float | None = None,
+        resume_at: float | None = None,
+    ) -> None:
+        self.settings = settings
+        self.behaviour = behaviour
+        self.witness = witness
+        self.timeline = timeline
+        self.queue: list[Upload] = []
+        self.acknowledged = 0
+        self.messages = 0
+        self.reboots = 0
+        self._epoch = epoch
+        self._clock_error = behaviour.clock_error_s
+        self._interval = settings.interval_s
+        self._overtime_s = settings.rules.response_timeout_s
+        self._recount = settings.rules.resend_count
+        self._connection: Connection | None = None
+        self._linked_once = False
+        self._sent: dict[str, Upload] | None = None
+        self._later: list[tuple[float, int, Callable[[float], None]]] | None = None
+        self._booted_at = self._now = now
+        self._next_report: float | None = now if first_report is None else first_report
+        self._report_index = 0
+        if resume_at is not None and resume_at > self._next_report:
+            self._report_index = math.ceil((resume_at - self._next_report) / self._interval)
+            self._next_report += self._report_index * self._interval
+        self._last_qn_ms = self._latest_qn_ms = -1
+        self._composed = 0
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} MN={self.settings.mn} queued={len(self.queue)}>"
+
+    @property
+    def identity(self) -> str:
+        """The MN it was given, whatever it makes of it."""
+        return self.settings.mn
+
+    @property
+    def interval_s(self) -> float:
+        """The reporting interval that is set, seconds."""
+        return self._interval
+
+    @property
+    def mn(self) -> str:
+        """The MN it goes by."""
+        return self.behaviour.mn(self.settings.mn)
+
+    @property
+    def in_flight(self) -> Mapping[str, Upload]:
+        """Uploads that wait for their acknowledgement, by QN."""
+        return self._sent or {}
+
+    # Time
+
+    def device_time(self, now: float) -> float:
+        """Return what the station's own clock shows at ``now``, POSIX seconds."""
+        return self._epoch + now + self._clock_error
+
+    def next_qn(self, now: float) -> str:
+        """Return a QN for an upload composed at ``now``.
+
+        No two are equal. After the clock was set back the same milliseconds come again; then it differs at least from
+        those of the uploads that still wait for their acknowledgement.
+        """
+        wall_ms = max(round(self.device_time(now) * 1000), self._last_qn_ms + 1)
+        if wall_ms <= self._latest_qn_ms:
+            taken = {upload.message.qn for upload in (*self.queue, *self.in_flight.values())}
+            while format_qn(wall_ms) in taken:
+                wall_ms += 1
+        self._last_qn_ms = wall_ms
+        self._latest_qn_ms = max(self._latest_qn_ms, wall_ms)
+        return self.behaviour.qn(self, wall_ms)
+
+    # The link
+
+    def connected(self, now: float) -> None:
+        """Take note that a link to the platform is there."""
+        self._now = now
+        connection = Connection(Role.STATION, self.settings.rules, keys=self._keys_of if self._key else None)
+        self._set_patience(connection)
+        self._connection = connection
+        self._linked_once = True
+        for upload in self.queue:
+            if upload.tries:
+                upload.not_before = 0.0
+        self._pump(now)
+
+    def disconnected(self, now: float) -> None:
+        """Take note that the link is gone: what was not acknowledged waits for the next one."""
+        self._connection = None
+        sent, self._sent = self._sent, None
+        if sent:
+            self._give_back(sent.values())
+
+    def receive_data(self, data: bytes, now: float) -> None:
+        """Take in bytes from the platform."""
+        self._now = now
+        if self._connection:
+            self._connection.receive_data(data, now)
+            self._digest(now)
+
+    def receive_eof(self, now: float) -> None:
+        """Take note that the platform will send no more."""
+        if self._connection:
+            self._connection.receive_eof(now)
+            self._digest(now)
+
+    def data_to_send(self) -> bytes:
+        """Return, once, the bytes to write."""
+        return self._connection.data_to_send() if self._connection else b""
+
+    def next_timeout(self) -> float | None:
+        """Return when to call :meth:`handle_timeout`."""
+        due = self._next_report
+        if self._later and (due is None or self._later[0][0] < due):
+            due = self._later[0][0]
+        connection = self._connection
+        if connection:
+            when = connection.next_timeout()
+            if when is not None and (due is None or when < due):
+                due = when
+            if len(self.in_flight) < WINDOW:
+                for upload in self.queue:
+                    when = upload.not_before
+                    if when > 0 and (due is None or when < due) and not self._waits_for_sister(upload):
+                        due = when
+        return due
+
+    def handle_timeout(self, now: float) -> None:
+        """Do what is due, each thing as of its own instant: periodic reports, delayed acts; then resends."""
+        self._now = now
+        report = self._next_report
+        if report is not None and now >= report:
+            # One report a call: what was missed while nobody called is composed in the calls that follow.
+            self._catch_up(report)
+            self._behave(report)
+            self._report(report)
+        self._catch_up(now)
+        if self._connection:
+            self._connection.handle_timeout(now)
+            self._digest(now)
+        self._pump(now)
+
+    def _catch_up(self, until: float) -> None:
+        """Do the delayed acts that are due, in their order."""
+        while self._later and self._later[0][0] <= until:
+            when, _number, act = self._later.pop(0)
+            self._behave(when)
+            act(when)
+
+    def schedule(self, when: float, act: Callable[[float], None]) -> None:
+        """Call ``act(when)`` when it is time; a power cut forgets it."""
+        if self._later is None:
+            self._later = []
+        insort(self._later, (when, self._composed, act), key=lambda entry: entry[0])
+
+    def reboot(self, now: float) -> None:
+        """The power comes back after a cut; the caller has ended the link. The queue is in durable memory."""
+        self.reboots += 1
+        self._now = now
+        self._later = None
+        self._booted_at = now
+        self._next_report = now
+
+    # What the platform must learn
+
+    def _report(self, due: float) -> None:
+        """Tell what is told every interval, and say when the next one is due."""
+        raise NotImplementedError
+
+    def _behave(self, due: float) -> Behaviour:
+        """Take on the behaviour of an instant."""
+        if self.timeline is not None:
+            self.behaviour = self.timeline.behaviour(self.settings.mn, due)
+        return self.behaviour
+
+    def tell_restart(self, now: float) -> None:
+        """Report the restart (2081), as of ``now``."""
+        restart = format_time(self.device_time(now))
+        self.put("restart", now, [[["DataTime", restart]], [["RestartTime", restart]]], cn="2081")
+
+    def put(self, kind: str, due: float, items: Items, cn: str, *, st: str = "") -> None:
+        """Queue an upload composed for the instant ``due``; in packets where it is too long for one.
+
+        Args:
+            kind: What it is to faults and to whoever counts.
+            due: The instant it is about, on the clock of ``now``.
+            items: The data area, DataTime first.
+            cn: 命令编码.
+            st: 系统编码, empty for the station's own.
+        """
+        if self._connection is None and not self.behaviour.keeps_while_offline(kind):
+            return
+        settings = self.settings
+        message = compose(
+            settings.rules,
+            qn=self.next_qn(due),
+            st=st or settings.st,
+            cn=cn,
+            pw=settings.pw,
+            mn=self.mn,
+            items=items,
+            answer=self.behaviour.wants_answer,
+        )
+        delay = self.behaviour.upload_delay_s(kind)
+        for packet in self._packets(message, due):
+            self._composed += 1
+            upload = Upload(kind, packet, due + delay if delay else 0.0, 0, self._composed, due)
+            upload.behaviour = self.behaviour
+            upload.offline = self._linked_once and self._connection is None
+            self.queue.append(upload)
+            if self.witness:
+                self.witness.composed(self, upload)
+        while len(self.queue) > MAX_QUEUED:
+            dropped = self.queue.pop(0)
+            if self.witness:
+                self.witness.dropped(self, dropped)
+        self._pump(max(due, self._now))
+
+    def _packets(self, message: Message, due: float) -> Iterable[Message]:
+        rules = self.settings.rules
+        if not self.behaviour.splits or len(bytes(message)) <= rules.max_parameters_bytes:
+            return (message,)
+        return split(message, rules, lambda: self.next_qn(due))
+
+    def _pump(self, now: float) -> None:
+        """Give the link what it can take."""
+        connection = self._connection
+        if connection is None or not self.queue:
+            return
+        at = 0
+        while at < len(self.queue) and len(self.in_flight) < WINDOW:
+            upload = self.queue[at]
+            if upload.not_before > now or self._waits_for_sister(upload):
+                at += 1
+                continue
+            del self.queue[at]
+            upload.not_before = 0.0
+            self._send(upload, connection, now)
+
+    def _waits_for_sister(self, upload: Upload) -> bool:
+        """Say whether a packet with the same QN is under way, where the packets of a message share it."""
+        return self.settings.rules.packets_share_qn and upload.message.qn in self.in_flight
+
+    def _send(self, upload: Upload, connection: Connection, now: float) -> None:
+        behaviour = upload.behaviour or self.behaviour
+        upload.tries += 1
+        message = self._shape(behaviour, behaviour.transmit(upload, self, now), upload.kind)
+        if (upload.offline or upload.tries > 1) and self.settings.rules.back_fill_field and behaviour.marks_back_fill:
+            message = _back_filled(message)
+        connection.send(message, now, frame=self._frame(behaviour, message))
+        self.messages += 1
+        if message.wants_answer:
+            if self._sent is None:
+                self._sent = {}
+            self._sent[message.qn] = upload
+        if self.witness:
+            self.witness.sent(self, upload, now)
+
+    def _frame(self, behaviour: Behaviour, message: Message) -> bytes:
+        rules, key = self.settings.rules, self._key
+        if key and rules.encryption and must_encrypt(rules, message.cn, True):
+            return encrypt_frame(bytes(message), key, rules.encryption.form)
+        return behaviour.encode(bytes(message))
+
+    @property
+    def _key(self) -> Key | None:
+        return getattr(self.settings, "key", None)
+
+    def _keys_of(self, _mn: str) -> tuple[Key, ...]:
+        return (self._key,) if self._key else ()
+
+    def _give_back(self, uploads: Iterable[Upload]) -> None:
+        """Queue uploads again, each at its place: the queue is in the order in which they were composed."""
+        self.queue = sorted((*self.queue, *uploads), key=lambda upload: upload.number)
+
+    def _shape(self, behaviour: Behaviour, message: Message, kind: str) -> Message:
+        for edit in behaviour.shape:
+            message = edit(message, kind)
+        return message
+
+    # What the platform says
+
+    def _digest(self, now: float) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        for event in connection.events():
+            self._on_event(event, connection, now)
+        self._pump(now)
+
+    def _taken(self, qn: str) -> Upload | None:
+        """Return the upload that is over, and forget that it was awaited."""
+        if not self._sent:
+            return None
+        upload = self._sent.pop(qn, None)
+        if not self._sent:
+            self._sent = None
+        return upload
+
+    def _on_event(self, event: Event, connection: Connection, now: float) -> None:
+        if isinstance(event, UploadAcknowledged):
+            upload = self._taken(event.upload.qn)
+            self.acknowledged += 1
+            if upload and self.witness:
+                self.witness.acknowledged(self, upload, now)
+            if self.behaviour.answers_acknowledgements:
+                self._reply(connection, request_answer(event.upload, self.settings.rules))
+        elif isinstance(event, SendTimedOut):
+            self._unanswered(event, now)
+        elif isinstance(event, MessageReceived) and (
+            event.kind is CommandKind.REQUEST or (event.kind is None and event.message.wants_answer)
+        ):
+            self._on_request(event, connection, now)
+
+    def _unanswered(self, event: SendTimedOut, now: float) -> None:
+        upload = self._taken(event.message.qn)
+        if upload is None:
+            return
+        if self.behaviour.new_qn_on_resend and upload.tries <= self._recount:
+            renamed = copy_message(upload.message, QN=self.next_qn(now))
+            self._give_back([replace(upload, message=renamed)])
+        elif self.behaviour.keeps_unacknowledged and self._next_report is not None:
+            upload.not_before = max(self._next_report, now)
+            self._give_back([upload])
+        elif self.witness:
+            self.witness.dropped(self, upload)
+
+    def _on_request(self, event: MessageReceived, connection: Connection, now: float) -> None:
+        request = event.message
+        rules = self.settings.rules
+        if request.cn in self.behaviour.ignored_requests:
+            return
+        refusal = self._refusal(request)
+        self._reply(connection, request_answer(request, rules, refusal or QnRtn.READY))
+        if refusal or event.repeated:
+            return
+        handler = self.handlers[request.cn]
+        try:
+            data = handler(self, request, now)
+            result = ExeRtn.SUCCESS
+        except (MessageError, ValueError):
+            data, result = None, ExeRtn.BAD_CONDITION
+        if data is not None:
+            self._reply_data(connection, request, data)
+        if request.cn not in self.behaviour.silent_results:
+            self._reply(connection, request_result(request, rules, result))
+
+    def _reply_data(self, connection: Connection, request: Message, data: Items) -> None:
+        settings, rules = self.settings, self.settings.rules
+        answer = compose(
+            rules,
+            qn="" if rules.reply_qn_in_parameters else request.qn,
+            st=settings.st,
+            cn=request.cn,
+            pw=settings.pw,
+            mn=self.mn,
+            items=[[["QN", request.qn]], *data] if rules.reply_qn_in_parameters else data,
+        )
+        self._reply(connection, answer)
+
+    def _refusal(self, request: Message) -> QnRtn | None:
+        if request.mn != self.mn:
+            return QnRtn.MN_WRONG
+        if request.pw != self.settings.pw:
+            return QnRtn.PW_WRONG
+        if request.st != self.settings.st:
+            return QnRtn.ST_WRONG
+        return None if request.cn in self.handlers else QnRtn.CN_WRONG
+
+    def _reply(self, connection: Connection, message: Message) -> None:
+        connection.send_bytes(self._frame(self.behaviour, self._shape(self.behaviour, message, "reply")))
+
+    # What every station answers
+
+    def _get_clock(self, request: Message, now: float) -> Items:
+        return [[["SystemTime", format_time(self.device_time(now))]]]
+
+    def _set_clock(self, request: Message, now: float) -> None:
+        wanted = parse_time(request.parameter("SystemTime") or "")
+        if wanted.year not in YEARS:
+            raise MessageError(f"SystemTime: year {wanted.year} is not credible", field="SystemTime")
+        self._clock_error = wanted.timestamp() - (self._epoch + now)
+        self._last_qn_ms = -1
+
+    def step_clock(self, seconds: float) -> None:
+        """Let the station's clock jump."""
+        self._clock_error += seconds
+        self._last_qn_ms = -1
+
+    def _get_interval(self, request: Message, now: float) -> Items:
+        return [[["RtdInterval", f"{self._interval:.0f}"]]]
+
+    def _set_interval(self, request: Message, now: float) -> None:
+        wanted = request.number("RtdInterval")
+        low, high = self.settings.rules.realtime_interval_range_s
+        if not low <= wanted <= high:
+            raise MessageError(f"RtdInterval: expected {low} to {high} s, found {wanted}", field="RtdInterval")
+        self._interval = float(wanted)
+        self._next_report = now + self._interval
+
+    def _set_timeouts(self, request: Message, now: float) -> None:
+        rules = self.settings.rules
+        overtime, recount = request.number("OverTime"), request.number("ReCount")
+        for value, (low, high) in ((overtime, rules.overtime_range_s), (recount, rules.recount_range)):
+            if not low <= value <= high:
+                raise MessageError(f"expected {low} to {high}, found {value}", field="OverTime")
+        self._overtime_s, self._recount = float(overtime), recount
+        if self._connection:
+            self._set_patience(self._connection)
+
+    def _set_patience(self, connection: Connection) -> None:
+        behaviour = self.behaviour
+        connection.overtime_s = self._overtime_s if behaviour.overtime_s is None else behaviour.overtime_s
+        connection.recount = self._recount if behaviour.recount is None else behaviour.recount
+
+
+#: What every station answers, whatever it measures.
+COMMON_HANDLERS: Final[Mapping[str, Callable[..., Items | None]]] = {
+    "1000": Reporter._set_timeouts,
+    "1011": Reporter._get_clock,
+    "1012": Reporter._set_clock,
+    "1061": Reporter._get_interval,
+    "1062": Reporter._set_interval,
+}
+
+
+def _back_filled(message: Message) -> Message:
+    """Return a copy with the mark of a packet from the back-fill store, the last field before CP."""
+    segment = message.segment
+    header = [pair for pair in segment.header if pair[0] != "RF"]
+    return Message(Segment([*header, ["RF", "1"]], segment.items, segment.opening, segment.closing, segment.trailer))

@@ -19,7 +19,7 @@ from ..sip.dialogs import Dialog
 from ..sip.endpoint import Endpoint
 from ..sip.events import RequestFailed, RequestReceived, ResponseReceived
 from ..sip.timers import Timer
-from ..sip.transactions import ClientTransaction
+from ..sip.transactions import ClientTransaction, Flow
 from ..sip.values import Address
 from ..ssrc import Ssrcs
 from .registrar import Device
@@ -282,6 +282,13 @@ class Calls:
             call.file_ended = True
             self.hang_up(call, now)
         return call
+
+    def speaker(self, code: str, flow: Flow) -> Device | None:
+        """Return the device that speaks in the name of a channel: some send MediaStatus so. Only where it is called."""
+        for call in self._calls:
+            if call.channel_id == code and call.device.flow == flow and not call.incoming:
+                return call.device
+        return None
 
     # Broadcast
 

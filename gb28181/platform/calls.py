@@ -14,7 +14,7 @@ from ..errors import LimitError, LocalProtocolError, RemoteProtocolError, SdpErr
 from ..manscdp.notifies import MediaStatus
 from ..mansrtsp import Answer, Request, parse_answer
 from ..messaging import Route
-from ..sdp import PS, Description, Format, Session, Setup, Subject, answer, offer, parse_sdp
+from ..sdp import PS, Description, Format, Session, Setup, Subject, answer, check_content, offer, parse_sdp
 from ..sip.dialogs import Dialog
 from ..sip.endpoint import Endpoint
 from ..sip.events import RequestFailed, RequestReceived, ResponseReceived
@@ -307,6 +307,7 @@ class Calls:
         key = next((key for key in self._announced if key[0] == device.id), None)
         if key is None:
             raise RemoteProtocolError("no broadcast was announced to this device", status=403)
+        check_content(request.content_type, request.body)
         offered = parse_sdp(request.body)
         local = self._announced.pop(key)
         back = answer(offered, owner=key[1], address=local[0], port=local[1], can=(PCMA, PS))

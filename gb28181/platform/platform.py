@@ -18,7 +18,7 @@ from ..manscdp.queries import CatalogQuery
 from ..manscdp.responses import AlarmAnswer, CatalogAnswer
 from ..mansrtsp import Answer as RtspAnswer
 from ..mansrtsp import Request as RtspRequest
-from ..messaging import Messenger, Route
+from ..messaging import Messenger, Route, check_content
 from ..sip.endpoint import Endpoint
 from ..sip.events import (
     DialogConfirmed,
@@ -290,6 +290,7 @@ class Platform:
         if not event.request.body.strip():  # the last word of a subscription may be empty
             self.endpoint.respond(event.transaction, 200, now)
             return
+        check_content(event.request)
         reading = read(event.request.body, rules=device.rules, charset=device.charset)
         self.endpoint.respond(event.transaction, 200, now)
         body = reading.body

@@ -802,6 +802,7 @@ class TestCalls:
         site.step()
         ((_, answer),) = site.endpoint.data_to_send()
         assert answer.startswith(b"SIP/2.0 403 ")
+        assert [event.reason for event in site.of(SenderRefused)] == [Refusal.UNREGISTERED]
         assert call.state is CallState.OPEN
 
     @pytest.mark.parametrize("called", [PLATFORM, "34020000003000000001"], ids=["the-platform", "the-source"])

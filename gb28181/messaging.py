@@ -10,17 +10,34 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
+from .errors import RemoteProtocolError
 from .sip.dialogs import Dialog
 from .sip.endpoint import Endpoint
 from .sip.events import Event, RequestFailed, ResponseReceived
+from .sip.message import Request
 from .sip.transactions import ClientTransaction, Flow
 from .sip.values import Address, Uri
 
-__all__ = ["CONTENT_TYPE", "MAX_TRAINS", "Messenger", "Route", "Train"]
+__all__ = ["CONTENT_TYPE", "MAX_TRAINS", "Messenger", "Route", "Train", "check_content"]
 
 CONTENT_TYPE: Final = "Application/MANSCDP+xml"
 #: Answers in parts that one side sends at a time; beyond it the eldest is given up.
 MAX_TRAINS: Final = 64
+
+
+#: Its names, and the one that the 2016 edition's own example cuts short.
+_TYPES: Final = frozenset(("", "application/manscdp+xml", "application/"))
+
+
+def check_content(request: Request) -> None:
+    """See that a request has a body of MANSCDP: what begins like XML is one, whatever its header says.
+
+    Raises:
+        RemoteProtocolError: With 415, if it is something else.
+    """
+    if request.content_type in _TYPES or request.body.lstrip(b"\xef\xbb\xbf \r\n\t").startswith(b"<"):
+        return
+    raise RemoteProtocolError(f"expected {CONTENT_TYPE}, found {request.content_type}", status=415)
 
 
 @dataclass(frozen=True, slots=True)

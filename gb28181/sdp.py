@@ -30,6 +30,7 @@ __all__ = [
     "Subject",
     "VideoFormat",
     "answer",
+    "check_content",
     "offer",
     "parse_sdp",
 ]
@@ -331,6 +332,16 @@ def _positive(text: str | None) -> float | None:
     if text is None or not re.fullmatch(r"[0-9]{1,15}(?:\.[0-9]{1,6})?", text, re.ASCII):
         return None
     return float(text) or None
+
+
+def check_content(content_type: str, body: bytes) -> None:
+    """See that a body is a session description: what begins like one is, whatever its header says.
+
+    Raises:
+        SdpError: With 415, if it is something else.
+    """
+    if content_type not in ("", "application/sdp") and not body.startswith(b"v="):
+        raise SdpError(f"expected application/sdp, found {content_type}", status=415)
 
 
 def parse_sdp(body: bytes) -> Description:

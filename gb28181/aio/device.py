@@ -67,14 +67,14 @@ class DeviceClient:
             host: Address of the platform.
             port: Its port.
             tcp: Whether over a connection.
-            local: Address to send from, over UDP.
+            local: Address to send from; platforms that tell devices by address want one for each.
 
         Raises:
             OSError: If no socket can be had, or the platform takes no connection.
         """
         self.transport = Transport(self._endpoint, self._step, self._closed)
         if tcp:
-            flow = await self.transport.connect(host, port)
+            flow = await self.transport.connect(host, port, "" if local == "0.0.0.0" else local)
         else:
             await self.transport.bind(local, 0, tcp=False)
             flow = self.transport.udp_flow((host, port))

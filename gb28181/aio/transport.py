@@ -103,15 +103,22 @@ class Transport:
         """Return the way to an address by the bound port."""
         return Flow("UDP", peer, self._local)
 
-    async def connect(self, host: str, port: int) -> Flow:
+    async def connect(self, host: str, port: int, local: str = "") -> Flow:
         """Open a connection; return the way.
+
+        Args:
+            host: Address of the peer.
+            port: Its port.
+            local: Address to connect from; empty: as the system chooses.
 
         Raises:
             OSError: If it cannot be opened in time.
         """
         try:
             async with asyncio.timeout(DIAL_S):
-                _, protocol = await self._loop.create_connection(lambda: _Stream(self), host, port)
+                _, protocol = await self._loop.create_connection(
+                    lambda: _Stream(self), host, port, local_addr=(local, 0) if local else None
+                )
         except TimeoutError as error:
             raise OSError(f"{host}:{port} did not answer in {DIAL_S:g} s") from error
         assert protocol.flow is not None

@@ -24,6 +24,7 @@ from ..sdp import (
     Session,
     Subject,
     answer,
+    check_content,
     offer,
     parse_sdp,
 )
@@ -34,6 +35,7 @@ from ..sip.message import Response
 from ..sip.timers import Timer
 from ..sip.transactions import ClientTransaction
 from ..sip.values import Address, Uri
+from ..times import format_datetime
 from .equipment import Equipment
 from .quirks import Quirks
 
@@ -139,8 +141,7 @@ class Calls:
             RemoteProtocolError: With the status to refuse it by.
         """
         request = event.request
-        if request.content_type not in ("", "application/sdp") and not request.body.startswith(b"v="):
-            raise RemoteProtocolError(f"expected application/sdp, found {request.content_type}", status=415)
+        check_content(request.content_type, request.body)
         if not request.body.strip():
             raise SdpError("expected a session description, found none")
         offered = parse_sdp(request.body)
@@ -190,6 +191,19 @@ class Calls:
         speed = (offered.download_speed or 1.0) if call.session is Session.DOWNLOAD else 1.0
         return Playback(float(end - start), at=now, scale=speed, paused=True)
 
+    def _size(self, call: Call, offered: Description) -> int | None:
+        """Return the bytes of a download, where its period holds whole recordings whose sizes are known."""
+        channel = self._equipment.channels.get(call.channel_id)
+        if call.session is not Session.DOWNLOAD or channel is None:
+            return None
+        start, end = map(format_datetime, offered.period)
+        records = channel.stored(start, end)
+        whole = all(start <= (one.start_time or "") and (one.end_time or "~") <= end for one in records)
+        sizes = [one.file_size or "" for one in records]
+        if not sizes or not whole or not all(size.isascii() and size.isdigit() and len(size) < 19 for size in sizes):
+            return None
+        return sum(map(int, sizes))
+
     def _answered(self, call: Call, offered: Description) -> bytes:
         media = offered.media
         can = (PCMA, 0) if media.kind == "audio" else (96,)
@@ -208,7 +222,13 @@ class Calls:
             call.rtp_ssrc = 0 if quirks.ssrc_zero else (call.rtp_ssrc + quirks.ssrc_other) % (1 << 32)
         told = "" if quirks.y_missing else (ssrc or "").lstrip("0") if quirks.y_stripped_zero else ssrc
         made = answer(
-            offered, owner=call.channel_id, address=place[0], port=place[1], can=can, ssrc=told, file_size=None
+            offered,
+            owner=call.channel_id,
+            address=place[0],
+            port=place[1],
+            can=can,
+            ssrc=told,
+            file_size=self._size(call, offered),
         )
         body = bytes(made)
         return body.replace(b"a=setup:passive", b"a=setup:active") if quirks.setup_ignored else body

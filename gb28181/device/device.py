@@ -13,6 +13,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, Final
 
 from ..editions import Rules
@@ -33,7 +34,7 @@ from ..manscdp.notifies import (
 )
 from ..manscdp.queries import Query
 from ..manscdp.responses import Answer, BroadcastAnswer
-from ..messaging import CONTENT_TYPE, Messenger
+from ..messaging import CONTENT_TYPE, Messenger, check_content
 from ..sip.dialogs import DialogKind
 from ..sip.endpoint import Endpoint
 from ..sip.events import DialogConfirmed, DialogEnded, Event, RequestFailed, RequestReceived, ResponseReceived
@@ -87,7 +88,7 @@ class Device:
         rules: Its edition.
         equipment: What it is made of.
         chance: Spreads its pauses.
-        wall_ms: Returns POSIX milliseconds.
+        wall_ms: Returns POSIX milliseconds; what the platform tells at a registration goes before it (9.10).
         quirks: What it does otherwise.
         place: Returns the address and port of a call's media, ``None`` where none is left; by default the discard
             port, for a device without media.
@@ -117,6 +118,9 @@ class Device:
         self.registration.tells_faulty = not self.quirks.no_keepalive_info
         self.registration.heeds_expires = not self.quirks.expires_ignored
         self.registration.told_contact = _PRIVATE if self.quirks.contact_private else None
+        self.clock_ahead_ms = 0  #: how far the platform's time is ahead of ``wall_ms``
+        self._wall_ms = wall_ms
+        self.registration.clock_told = self._set_clock
         self._messenger = Messenger(endpoint)
         self._limit_bytes = rules.large_message_bytes - HEADERS_BYTES
         self.calls = Calls(endpoint, equipment, rules, self.quirks, place or _no_media, self._file_ended)
@@ -126,11 +130,10 @@ class Device:
             equipment,
             rules,
             self._encoded,
-            wall_ms,
+            self.wall_ms,
             self.registration.next_sn,
             self._limit_bytes,
         )
-        self._wall_ms = wall_ms
         self._charset = charset
         self._anyone = anyone
         self._events: list[DeviceEvent] = []
@@ -291,12 +294,8 @@ class Device:
     # Messages
 
     def _message(self, event: RequestReceived, now: float) -> None:
-        request = event.request
-        if request.content_type not in ("", "application/manscdp+xml", "application/") and not request.body.lstrip(
-            b"\xef\xbb\xbf \r\n\t"
-        ).startswith(b"<"):
-            raise RemoteProtocolError(f"expected {CONTENT_TYPE}, found {request.content_type}", status=415)
-        body = read(request.body, rules=self.rules).body
+        check_content(event.request)
+        body = read(event.request.body, rules=self.rules).body
         code = getattr(body, "device_id", None)
         asks = isinstance(body, Query) or type(body) in CONTROLS
         if asks and not self.equipment.knows(code or ""):
@@ -320,7 +319,7 @@ class Device:
                 self.rules,
                 self.quirks,
                 now,
-                self._wall_ms(),
+                self.wall_ms(),
                 self._encoded,
                 self._limit_bytes,
                 self._defaults,
@@ -455,6 +454,13 @@ class Device:
 
     # Helpers
 
+    def wall_ms(self) -> int:
+        """The device's clock in POSIX milliseconds: that of the platform, once it has told its time."""
+        return self._wall_ms() + self.clock_ahead_ms
+
+    def _set_clock(self, told: datetime) -> None:
+        self.clock_ahead_ms = round(told.timestamp() * 1000) - self._wall_ms()
+
     def _tell_result(self, now: float) -> None:
         """Tell how an upgrade went, once the device is registered again."""
         if self._upgraded is not None and self.registration.registered:
@@ -479,4 +485,4 @@ class Device:
         return write(body, self.rules, charset=self._charset, anyway=True)
 
     def _stamp(self) -> str:
-        return format_datetime(self._wall_ms() / 1000)
+        return format_datetime(self.wall_ms() / 1000)

@@ -11,6 +11,8 @@ if that fails it comes back. After a failure it waits; the same credentials are 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
+from datetime import datetime
 from enum import Enum
 from typing import Final
 
@@ -76,6 +78,7 @@ class Registration:
         self.faulty: tuple[str, ...] = ()  #: devices below that do not work, told in keepalives
         self.tells_faulty = True  #: whether keepalives have Info
         self.heeds_expires = True  #: whether the time that is granted counts, or that which was asked for
+        self.clock_told: Callable[[datetime], None] = lambda time: None  #: called with the platform's time
         self.told_contact: tuple[str, int] | None = None  #: another address in Contact than that by which it is reached
         self._endpoint = endpoint
         self._chance = chance
@@ -294,9 +297,11 @@ class Registration:
         if date is None:
             return
         try:
-            self._events.append(ClockTold(parse_date(date)))
+            time = parse_date(date)
         except ValueError:
             return  # a time that cannot be read tells none
+        self.clock_told(time)
+        self._events.append(ClockTold(time))
 
     def _refresh(self, now: float) -> None:
         self._refreshing = True

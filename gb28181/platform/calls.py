@@ -14,12 +14,12 @@ from ..errors import LimitError, LocalProtocolError, RemoteProtocolError, SdpErr
 from ..manscdp.notifies import MediaStatus
 from ..mansrtsp import Answer, Request, parse_answer
 from ..messaging import Route
-from ..sdp import PS, Description, Format, Session, Setup, Subject, answer, offer, parse_sdp
+from ..sdp import PS, Description, Format, Session, Setup, Subject, answer, check_content, offer, parse_sdp
 from ..sip.dialogs import Dialog
 from ..sip.endpoint import Endpoint
 from ..sip.events import RequestFailed, RequestReceived, ResponseReceived
 from ..sip.timers import Timer
-from ..sip.transactions import ClientTransaction
+from ..sip.transactions import ClientTransaction, Flow
 from ..sip.values import Address
 from ..ssrc import Ssrcs
 from .registrar import Device
@@ -283,6 +283,13 @@ class Calls:
             self.hang_up(call, now)
         return call
 
+    def speaker(self, code: str, flow: Flow) -> Device | None:
+        """Return the device that speaks in the name of a channel: some send MediaStatus so. Only where it is called."""
+        for call in self._calls:
+            if call.channel_id == code and call.device.flow == flow and not call.incoming:
+                return call.device
+        return None
+
     # Broadcast
 
     def announce(self, device: Device, source_id: str, local: Place) -> None:
@@ -300,6 +307,7 @@ class Calls:
         key = next((key for key in self._announced if key[0] == device.id), None)
         if key is None:
             raise RemoteProtocolError("no broadcast was announced to this device", status=403)
+        check_content(request.content_type, request.body)
         offered = parse_sdp(request.body)
         local = self._announced.pop(key)
         back = answer(offered, owner=key[1], address=local[0], port=local[1], can=(PCMA, PS))

@@ -18,7 +18,7 @@ from ..manscdp.queries import CatalogQuery
 from ..manscdp.responses import AlarmAnswer, CatalogAnswer
 from ..mansrtsp import Answer as RtspAnswer
 from ..mansrtsp import Request as RtspRequest
-from ..messaging import Messenger, Route
+from ..messaging import Messenger, Route, check_content
 from ..sip.endpoint import Endpoint
 from ..sip.events import (
     DialogConfirmed,
@@ -174,6 +174,7 @@ class Platform:
             self._contact,
             lambda call: self._events.append(CallChanged(call)),
         )
+        self.registrar.speaks_for = self.calls.speaker
         self.catalogs: dict[str, Catalog] = {}
         self._messenger = Messenger(endpoint)
         self._events: list[PlatformReport] = []
@@ -280,7 +281,7 @@ class Platform:
         """Return who sends: within a dialog whoever it is with, whatever From says."""
         if event.dialog is not None and isinstance(event.dialog.context, Call | Subscription):
             return event.dialog.context.device
-        device = self.devices.get(code)
+        device = self.devices.get(code) or self.calls.speaker(code, event.flow)
         if device is None:
             raise RemoteProtocolError(f"{code} is not registered", status=403)
         return device
@@ -289,7 +290,8 @@ class Platform:
         if not event.request.body.strip():  # the last word of a subscription may be empty
             self.endpoint.respond(event.transaction, 200, now)
             return
-        reading = read(event.request.body, rules=device.rules)
+        check_content(event.request)
+        reading = read(event.request.body, rules=device.rules, charset=device.charset)
         self.endpoint.respond(event.transaction, 200, now)
         body = reading.body
         if isinstance(body, MediaStatus):

@@ -6,18 +6,34 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
 
+from ..errors import LocalProtocolError
+from ..manscdp.charset import AUTO, CHARSETS, codec_of
+
 __all__ = ["Credential", "Follow", "Policy"]
 
 #: Devices of one platform: the cameras of a province.
 MAX_DEVICES: Final = 100_000
 
 
+def _check_charset(charset: str) -> None:
+    if charset and charset != AUTO and codec_of(charset) is None:
+        raise LocalProtocolError(f"charset: expected {AUTO}, {', '.join(CHARSETS)}, found {charset!r}", field="charset")
+
+
 @dataclass(frozen=True, slots=True)
 class Credential:
-    """What the platform knows of a device beforehand."""
+    """What the platform knows of a device beforehand.
 
-    password: str = field(repr=False)
+    Raises:
+        LocalProtocolError: If its charset is none.
+    """
+
+    password: str | None = field(repr=False)  #: ``None``: it registers without a proof, for it can give none
     username: str = ""  #: of the digest; empty: the device's code
+    charset: str = ""  #: of its bodies, as :attr:`Policy.charset`; empty: what the policy says
+
+    def __post_init__(self) -> None:
+        _check_charset(self.charset)
 
 
 class Follow(Enum):
@@ -30,7 +46,11 @@ class Follow(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How a platform treats devices. Times are in seconds."""
+    """How a platform treats devices. Times are in seconds.
+
+    Raises:
+        LocalProtocolError: If its charset is none.
+    """
 
     challenge: bool = True  #: whether a registration must prove the password; each, refresh and end included
     algorithm: str = "MD5"  #: always told: some recorders ignore a challenge without it
@@ -48,6 +68,12 @@ class Policy:
     max_failures: int = 10
     locked_s: float = 60.0
     max_devices: int = MAX_DEVICES
+    #: Charset of bodies, whatever they declare: a name as ``"UTF-8"``, or ``"auto"`` for UTF-8 wherever the bytes are
+    #: that, since devices declare GB2312 and send UTF-8; empty: what they declare.
+    charset: str = ""
+
+    def __post_init__(self) -> None:
+        _check_charset(self.charset)
 
     @property
     def patience_s(self) -> float:

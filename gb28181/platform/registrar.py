@@ -61,9 +61,21 @@ class Device:
         heard_at: When it last sent anything.
         user_agent: As it told.
         call_id: Of its registration; a device that begins anew has another.
+        charset: Of its bodies; ``None`` to believe what they declare.
     """
 
-    __slots__ = ("alarm", "call_id", "contact", "expires_at", "flow", "heard_at", "id", "rules", "user_agent")
+    __slots__ = (
+        "alarm",
+        "call_id",
+        "charset",
+        "contact",
+        "expires_at",
+        "flow",
+        "heard_at",
+        "id",
+        "rules",
+        "user_agent",
+    )
 
     def __init__(self, id: str, flow: Flow, rules: Rules, now: float) -> None:
         self.id = id
@@ -74,6 +86,7 @@ class Device:
         self.heard_at = now
         self.user_agent = ""
         self.call_id = ""
+        self.charset: str | None = None
         self.alarm: Timer | None = None
 
     def __repr__(self) -> str:
@@ -121,6 +134,8 @@ class Registrar:
         self._nonces = Nonces(nonce)
         self._wall_ms = wall_ms
         self._fallback = fallback
+        #: Returns the device that speaks under a code that is not registered, by the way it came; ``None`` for nobody.
+        self.speaks_for: Callable[[str, Flow], Device | None] = lambda code, flow: None
         self._events: list[PlatformEvent] = []
         self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
         self._on_flow: dict[Flow, set[str]] = {}
@@ -173,7 +188,9 @@ class Registrar:
         if refusal is not None:
             self._refuse(event, code, refusal, now)
             return
-        if self.policy.challenge and not self._proved(event, code, now):
+        known = self._credentials(code)
+        challenged = self.policy.challenge and not (known is not None and known.password is None)
+        if challenged and not self._proved(event, code, now):
             return
         assert expires is not None
         self._admit(event, code, expires, now)
@@ -227,6 +244,7 @@ class Registrar:
         """Return what is wrong with a proof, and whether only its nonce has run out."""
         known = self._credentials(code)
         assert known is not None
+        assert known.password is not None
         if proof.username != (known.username or code):
             return Refusal.USERNAME, False
         if proof.realm != self.domain:
@@ -270,6 +288,8 @@ class Registrar:
         self._place(device, event.flow)
         refresh = known is not None and known.call_id == request.call_id
         device.rules, device.user_agent, device.call_id = rules, request.user_agent, request.call_id
+        told = self._credentials(code)
+        device.charset = (told.charset if told is not None else "") or policy.charset or None
         try:
             device.contact = request.contact
         except Gb28181Error:
@@ -296,7 +316,7 @@ class Registrar:
         except Gb28181Error:
             self._refuse(event, "", Refusal.MALFORMED, now)
             return None
-        device = self.devices.get(code)
+        device = self.devices.get(code) or self.speaks_for(code, event.flow)
         if device is None:
             self._refuse(event, code, Refusal.UNREGISTERED, now)
             return None
@@ -320,7 +340,7 @@ class Registrar:
         if b"Keepalive" not in body:  # parsing everything twice would cost more than this
             return False
         try:
-            found = read(body, rules=device.rules).body
+            found = read(body, rules=device.rules, charset=device.charset).body
         except Gb28181Error:
             return False
         if not isinstance(found, Keepalive):

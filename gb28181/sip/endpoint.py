@@ -123,6 +123,7 @@ class Endpoint:
         self._framers: dict[Flow, StreamFramer] = {}
         self._rates: OrderedDict[Flow, _Rate] = OrderedDict()
         self._subscribing: dict[tuple[str, str], ClientTransaction] = {}
+        self._inviting: dict[str, ClientTransaction] = {}  # by Call-ID, for answers that have lost their branch
         self._broken: list[Flow] = []
 
     # What comes in
@@ -504,7 +505,9 @@ class Endpoint:
         self._clients[transaction.key] = transaction
         if flow.reliable:
             self._on_flow.setdefault(flow, set()).add(transaction)
-        if request.method == "SUBSCRIBE" and not request.to.tag:
+        if transaction.invite:
+            self._inviting[request.call_id] = transaction
+        elif request.method == "SUBSCRIBE" and not request.to.tag:
             self._subscribing[request.call_id, request.from_.tag] = transaction
         transaction.start(now)
         return transaction
@@ -575,6 +578,8 @@ class Endpoint:
     def _receive_response(self, response: Response, flow: Flow, now: float) -> None:
         method = response.cseq.method
         transaction = self._clients.get((response.via.branch, method))
+        if transaction is None and method == "INVITE" and not response.via.branch:
+            transaction = self._inviting.get(response.call_id)
         if transaction is None:
             self._repeated(response, method)
             return
@@ -668,7 +673,9 @@ class Endpoint:
     def _client_ended(self, transaction: ClientTransaction, failure: Failure | None, now: float) -> None:
         self._clients.pop(transaction.key, None)
         request = transaction.request
-        if request.method == "SUBSCRIBE":
+        if transaction.invite:
+            self._inviting.pop(request.call_id, None)
+        elif request.method == "SUBSCRIBE":
             self._subscribing.pop((request.call_id, request.from_.tag), None)
         self._leave(transaction)
         if failure is None or request.method == "CANCEL":

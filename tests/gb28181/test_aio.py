@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -94,6 +95,23 @@ def test_a_device_registers_is_asked_alarms_and_leaves(rules: Rules, tcp: bool) 
         await both.client.stop()
         await both.of(DeviceUnregistered)
         await both.server.stop()
+
+    asyncio.run(run())
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems have only 127.0.0.1 unless told")
+@pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
+def test_each_device_may_have_an_address_of_its_own(tcp: bool) -> None:
+    async def run() -> None:
+        both = Both()
+        await both.server.start("127.0.0.1", 0)
+        await both.client.start("127.0.0.1", both.server.port, tcp=tcp, local="127.0.0.2")
+        registered = await both.of(DeviceRegistered)
+        assert registered.flow.peer[0] == "127.0.0.2"
+        contact = both.server.platform.device(DEVICE).contact
+        assert contact is not None
+        assert contact.uri.host == "127.0.0.2"
+        await both.stop()
 
     asyncio.run(run())
 

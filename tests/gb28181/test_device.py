@@ -759,6 +759,94 @@ def test_a_playback_is_controlled_and_ends_with_media_status(quirk: str) -> None
     site.rest()
 
 
+def test_a_playback_runs_backwards_in_2022() -> None:
+    site = Site()
+    call = site.platform.invite(play(sdp.Session.PLAYBACK, length=100))
+    for number, scale in ((2, "4"), (3, "-1.0")):
+        site.wire.run(10)
+        request = mansrtsp.Request(mansrtsp.Method.PLAY, number, scale=Decimal(scale))
+        site.platform.endpoint.request_within(
+            call.dialog,
+            "INFO",
+            site.wire.now,
+            headers=[("Content-Type", "Application/MANSRTSP")],
+            body=bytes(request),
+        )
+        site.wire.run(0.1)
+        assert mansrtsp.parse_answer(site.platform.responses[-1].response.body).status == 200
+    (playback,) = [event.call.playback for event in site.of(CallControlled)][-1:]
+    assert playback is not None
+    now = site.wire.now
+    assert playback.position(now + 5) == pytest.approx(playback.position(now) - 5)
+    site.rest()
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "told"),
+    [
+        ("02:00:00", "03:59:59", 3000),  # two whole recordings
+        ("02:30:00", "03:59:59", None),  # a part of one: nobody knows how large
+        ("23:59:59", "23:59:59", None),
+    ],
+)
+def test_a_download_tells_its_speed_and_its_size_where_it_is_known(start: str, end: str, told: int | None) -> None:
+    site = Site()
+    channel = site.equipment.channels[CHANNEL]
+    channel.recordings = [replace(one, file_size="1500") for one in channel.stored("", "")]
+    seconds = [int(part[:2]) * 3600 + int(part[3:5]) * 60 + int(part[6:]) for part in (start, end)]
+    midnight = 1767283200  # 2026-01-02 in Beijing
+    offered = bytes(
+        sdp.offer(
+            GBT_28181_2022,
+            sdp.Session.DOWNLOAD,
+            owner=PLATFORM,
+            address="192.0.2.10",
+            port=30000,
+            ssrc="1200003863",
+            source=CHANNEL,
+            period=(midnight + seconds[0], midnight + max(seconds[1], seconds[0] + 1)),
+            speed=4,
+        )
+    )
+    site.platform.invite(offered)
+    answer = sdp.parse_sdp(site.platform.responses[-1].response.body)
+    assert answer.file_size == told
+    (started,) = site.of(CallStarted)
+    assert started.call.offered.download_speed == 4
+    site.rest()
+
+
+def test_the_clock_of_the_device_follows_that_of_the_platform() -> None:
+    wire = Wire()
+    platform = Platform(wire, GBT_28181_2022)
+    answered = platform.endpoint.respond
+
+    def respond(transaction: Any, status: int, now: float, **more: Any) -> Any:
+        if transaction.request.method == "REGISTER":
+            more["headers"] = [*more["headers"], ("Date", "2026-03-04T05:06:07.000")]
+        return answered(transaction, status, now, **more)
+
+    platform.endpoint.respond = respond  # type: ignore[method-assign]
+    endpoint = Endpoint(random.Random("device"))
+    account = Account(device_id=DEVICE, server_id=PLATFORM, keepalive_s=3600)
+    device = Device(
+        endpoint,
+        account,
+        GBT_28181_2022,
+        equipment(),
+        chance=random.Random(1),
+        wall_ms=lambda: WALL_MS + round((wire.now - 1000.0) * 1000),
+    )
+    wire.join("device", endpoint, lambda: device.step(wire.now))
+    device.start(wire.there, wire.now)
+    wire.run(60.5)
+    (status,) = platform.ask(queries.StatusQuery(sn=1, device_id=DEVICE), seconds=0.1)
+    assert status.time == "2026-03-04T05:07:07"  # type: ignore[attr-defined]
+    assert device.raise_alarm(ALARM_INPUT, wire.now)
+    wire.run(0.1)
+    assert platform.bodies[-1].time == "2026-03-04T05:07:07"  # type: ignore[attr-defined]
+
+
 def test_a_playback_whose_end_nobody_heeds_is_ended_by_the_device() -> None:
     site = Site()
     site.platform.invite(play(sdp.Session.DOWNLOAD, speed=4, length=100))

@@ -35,7 +35,10 @@ class Upload:
     number: int = 0  #: the how-manieth it is of its station
     due: float = 0.0  #: the instant it is about, on the clock of ``now``
     behaviour: Behaviour | None = None  #: what the station did when it composed it, where that changes
-    offline: bool = False  #: whether there was no link when it was composed, though there had been one
+    offline: bool = False  #: whether there was no link when it was composed
+    back_fill: bool = False  #: and there had been one before
+    delayed: bool = False  #: whether it is not meant to go out at once
+    entry: int = -1  #: under which number a ledger knows it
 
 
 def copy_message(message: Message, **header: str) -> Message:
@@ -77,6 +80,8 @@ class Behaviour:
     Bytes layer: :attr:`encode`. Protocol layer: how messages look and when they go out. World layer: what the
     station believes of the door, of its clock and of people.
     """
+
+    names: tuple[str, ...] = ()  #: the faults that are built in
 
     # bytes
     encode: Callable[[bytes], bytes] = build_frame  #: data segment -> frame

@@ -41,6 +41,9 @@ YEARS: Final = range(2000, 2100)
 
 Items = list[list[list[str]]]
 
+#: What a station without faults does, to compare with.
+_RIGHT: Final = Behaviour()
+
 
 class ReporterSettings(Protocol):
     """What every station is configured with."""
@@ -61,9 +64,12 @@ class Witness(Protocol):
     """Who is told beside what a station does, and may not disturb it: a ledger, counters."""
 
     def composed(self, reporter: Reporter, upload: Upload) -> None: ...
-    def sent(self, reporter: Reporter, upload: Upload, now: float) -> None: ...
-    def acknowledged(self, reporter: Reporter, upload: Upload, now: float) -> None: ...
-    def dropped(self, reporter: Reporter, upload: Upload) -> None: ...
+    def sent(self, reporter: Reporter, upload: Upload, now: float, damaged: bool) -> None:
+        """Take note that a message is given to the link; ``damaged``: not as it ought to be, on purpose."""
+        ...
+
+    def acknowledged_by(self, reporter: Reporter, upload: Upload, now: float) -> None: ...
+    def dropped(self, reporter: Reporter, upload: Upload, now: float) -> None: ...
 
 
 class Timeline(Protocol):
@@ -337,15 +343,17 @@ class Reporter:
         for packet in self._packets(message, due):
             self._composed += 1
             upload = Upload(kind, packet, due + delay if delay else 0.0, 0, self._composed, due)
+            upload.delayed = delay > 0
             upload.behaviour = self.behaviour
-            upload.offline = self._linked_once and self._connection is None
+            upload.offline = self._connection is None
+            upload.back_fill = upload.offline and self._linked_once
             self.queue.append(upload)
             if self.witness:
                 self.witness.composed(self, upload)
         while len(self.queue) > MAX_QUEUED:
             dropped = self.queue.pop(0)
             if self.witness:
-                self.witness.dropped(self, dropped)
+                self.witness.dropped(self, dropped, self._now)
         self._pump(max(due, self._now))
 
     def _packets(self, message: Message, due: float) -> Iterable[Message]:
@@ -377,16 +385,18 @@ class Reporter:
         behaviour = upload.behaviour or self.behaviour
         upload.tries += 1
         message = self._shape(behaviour, behaviour.transmit(upload, self, now), upload.kind)
-        if (upload.offline or upload.tries > 1) and self.settings.rules.back_fill_field and behaviour.marks_back_fill:
+        if (upload.back_fill or upload.tries > 1) and self.settings.rules.back_fill_field and behaviour.marks_back_fill:
             message = _back_filled(message)
-        connection.send(message, now, frame=self._frame(behaviour, message))
+        frame = self._frame(behaviour, message)
+        connection.send(message, now, frame=frame)
         self.messages += 1
         if message.wants_answer:
             if self._sent is None:
                 self._sent = {}
             self._sent[message.qn] = upload
         if self.witness:
-            self.witness.sent(self, upload, now)
+            damaged = bool(behaviour.names) and frame != self._frame(_RIGHT, upload.message)
+            self.witness.sent(self, upload, now, damaged)
 
     def _frame(self, behaviour: Behaviour, message: Message) -> bytes:
         rules, key = self.settings.rules, self._key
@@ -434,7 +444,7 @@ class Reporter:
             upload = self._taken(event.upload.qn)
             self.acknowledged += 1
             if upload and self.witness:
-                self.witness.acknowledged(self, upload, now)
+                self.witness.acknowledged_by(self, upload, now)
             if self.behaviour.answers_acknowledgements:
                 self._reply(connection, request_answer(event.upload, self.settings.rules))
         elif isinstance(event, SendTimedOut):
@@ -453,9 +463,10 @@ class Reporter:
             self._give_back([replace(upload, message=renamed)])
         elif self.behaviour.keeps_unacknowledged and self._next_report is not None:
             upload.not_before = max(self._next_report, now)
+            upload.delayed = True
             self._give_back([upload])
         elif self.witness:
-            self.witness.dropped(self, upload)
+            self.witness.dropped(self, upload, now)
 
     def _on_request(self, event: MessageReceived, connection: Connection, now: float) -> None:
         request = event.message

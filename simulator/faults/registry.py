@@ -62,8 +62,8 @@ def find(name: str) -> Fault:
 
 def behaviour_with(names: Iterable[str] = ()) -> Behaviour:
     """Return the correct behaviour with the named faults built in, in that order."""
-    behaviour = Behaviour()
-    for name in names:
+    behaviour = Behaviour(names=tuple(names))
+    for name in behaviour.names:
         find(name).apply(behaviour)
     return behaviour
 

@@ -48,7 +48,7 @@ class AllStatesDoor(DoorController):
     def _change(self, signal: str, now: float) -> None:
         items = [[["DataTime", format_time(self.device_time(now))]]]
         items += [self._state_item(name, "change", "3020") for name in ("door", "dismantled", "fault")]
-        self._put("change", now, items)
+        self.put("change", now, items, "3020")
 
 
 class RecordFirstDoor(AllStatesDoor):

@@ -1,0 +1,97 @@
+"""What a shard keeps account of while its stations run: counters, the latency of answers, the ledger."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from hdrh.histogram import HdrHistogram
+
+from ..behaviour import Upload
+from ..ledger import LedgerWriter
+from ..reporter import Reporter
+
+__all__ = ["LATENCY_MAX_MS", "Books", "new_histogram"]
+
+#: Latencies are counted from 1 ms to a day, to three digits; whatever took longer counts as a day.
+LATENCY_MAX_MS: Final = 86_400_000
+_DIGITS: Final = 3
+
+
+def new_histogram() -> HdrHistogram:
+    """Return an empty histogram of milliseconds. Those of several shards add up without loss."""
+    return HdrHistogram(1, LATENCY_MAX_MS, _DIGITS)
+
+
+class Books:
+    """The witness of every station of a shard.
+
+    Args:
+        epoch: POSIX seconds of the scenario's start.
+        ledger: Where every message is written down; ``None``: nowhere.
+        joined_at: Run time from which the shard itself is to blame for what is late: what was due before it began
+            is made up for, not late.
+
+    Attributes:
+        messages: Messages given to a link, repeats of the link not counted.
+        acknowledged: Those that were answered.
+        dropped: Those that were given up.
+        late_s: The longest time from the instant at which a message was due on a link that was there to its sending.
+        damaged: Messages sent damaged on purpose, by fault.
+    """
+
+    def __init__(self, epoch: float, ledger: LedgerWriter | None = None, joined_at: float = 0.0) -> None:
+        self.messages = 0
+        self.acknowledged = 0
+        self.dropped_count = 0
+        self.late_s = 0.0
+        self.damaged: dict[str, int] = {}
+        self.latency = new_histogram()
+        self.ledger = ledger
+        self._epoch = epoch
+        self._joined_at = joined_at
+
+    def _ms(self, now: float) -> int:
+        return round((self._epoch + now) * 1000)
+
+    def composed(self, reporter: Reporter, upload: Upload) -> None:
+        if self.ledger is None:
+            return
+        message = upload.message
+        data = bytes(message)
+        area = data[data.find(b"CP=&&") + 5 : data.rfind(b"&&")]
+        upload.entry = self.ledger.composed(
+            message.mn,
+            message.qn,
+            message.cn,
+            message.st,
+            message.pno or 0,
+            message.pnum or 0,
+            self._ms(upload.due),
+            upload.kind,
+            area,
+        )
+
+    def sent(self, reporter: Reporter, upload: Upload, now: float, damaged: bool) -> None:
+        self.messages += 1
+        if upload.tries == 1 and not upload.offline and not upload.delayed and upload.due >= self._joined_at:
+            late = now - upload.due
+            if late > self.late_s:
+                self.late_s = late
+        faults: tuple[str, ...] = ()
+        if damaged and upload.behaviour is not None:
+            faults = upload.behaviour.names
+            for name in faults:
+                self.damaged[name] = self.damaged.get(name, 0) + 1
+        if self.ledger is not None:
+            self.ledger.sent(upload.entry, self._ms(now), faults)
+
+    def acknowledged_by(self, reporter: Reporter, upload: Upload, now: float) -> None:
+        self.acknowledged += 1
+        self.latency.record_value(min(max(1, round((now - upload.due) * 1000)), LATENCY_MAX_MS))
+        if self.ledger is not None:
+            self.ledger.acknowledged(upload.entry, self._ms(now))
+
+    def dropped(self, reporter: Reporter, upload: Upload, now: float) -> None:
+        self.dropped_count += 1
+        if self.ledger is not None:
+            self.ledger.dropped(upload.entry, self._ms(now), "given up")

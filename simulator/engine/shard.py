@@ -1,0 +1,202 @@
+"""The stations of one shard on one event loop: switched on, alive, at the mercy of events, switched off, summed up."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Final
+
+from ..ledger import LedgerWriter
+from ..scenario import Member, Scenario
+from .books import Books
+from .happenings import happenings
+from .line import Core, Line
+from .timers import NEVER, Timers
+
+__all__ = ["CONNECTING", "CONNECT_TIMEOUT_S", "Builder", "Shard"]
+
+#: Connections being opened at a time: more would only fill the platform's backlog.
+CONNECTING: Final = 256
+#: A connection that is not there after this long is not coming.
+CONNECT_TIMEOUT_S: Final = 10.0
+
+#: Builds the station of a member: (member, run time it is switched on, run time it is taken over or ``None``).
+Builder = Callable[[Member, float, float | None], Core]
+
+
+class _SwitchOn:
+    """A station that is not there yet: all that is kept until its time has come."""
+
+    __slots__ = ("armed", "at", "line", "member", "shard")
+
+    def __init__(self, shard: Shard, member: Member, at: float) -> None:
+        self.shard = shard
+        self.member = member
+        self.at = at
+        self.armed = NEVER
+
+    def alarm(self, now: float) -> None:
+        self.shard.switch_on(self.member, self.at)
+
+
+@dataclass(slots=True)
+class Counts:
+    """Where a running shard stands."""
+
+    stations: int = 0
+    switched_on: int = 0
+    connected: int = 0  #: have had a link
+    linked: int = 0  #: have one now
+    messages: int = 0
+    acknowledged: int = 0
+    dropped: int = 0
+    failures: int = 0  #: attempts to connect that failed
+    lag_s: float = 0.0
+    late_s: float = 0.0
+    faults: dict[str, int] = field(default_factory=dict)
+
+
+class Shard:
+    """Drives a part of a scenario's stations.
+
+    Args:
+        scenario: What is played.
+        builder: Builds stations.
+        part: Index of the shard, from 0, and how many there are.
+        base: Time of the running loop at which run time is 0; in the past where the shard joins late.
+        epoch: POSIX seconds of the scenario's start.
+        ledger: Where messages are written down.
+        resume_at: Run time from which stations are taken over; what was due before is not told again.
+    """
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        builder: Callable[[Shard], Builder],
+        *,
+        part: tuple[int, int] = (0, 1),
+        base: float,
+        epoch: float,
+        ledger: LedgerWriter | None = None,
+        resume_at: float | None = None,
+    ) -> None:
+        self.scenario = scenario
+        self.seed = scenario.seed
+        self.epoch = epoch
+        self.part = part
+        self.timers = Timers(asyncio.get_running_loop(), base)
+        joined_at = max(0.0, self.timers.now())
+        self.books = Books(epoch, ledger, joined_at)
+        self.lines: dict[str, Line] = {}
+        self.resume_at = resume_at
+        self.stopped = False
+        self._build = builder(self)
+        self._dialling: deque[Line] = deque()
+        self._attempts: set[asyncio.Task[None]] = set()
+        self._members = list(scenario.members(*part))
+
+    # Life
+
+    def start(self) -> None:
+        """Set everything in motion that the scenario wants."""
+        for member in self._members:
+            at = self.scenario.switch_on_s(member)
+            if at < self.scenario.duration_s:
+                self.timers.arm(_SwitchOn(self, member, at), at)
+        for happening in happenings(self.scenario, self._members, self):
+            self.timers.arm(happening, happening.at)
+
+    def switch_on(self, member: Member, at: float) -> None:
+        """Switch a station on, as of run time ``at``."""
+        if self.stopped:
+            return
+        core = self._build(member, at, self.resume_at)
+        line = Line(core, self, self._source(member))
+        self.lines[member.identity] = line
+        line.start()
+
+    def _source(self, member: Member) -> str:
+        sources = self.scenario.target.sources
+        return sources[member.number % len(sources)] if sources else ""
+
+    def line_of(self, identity: str) -> Line | None:
+        """Return the line of a station, ``None`` as long as it was not switched on."""
+        return self.lines.get(identity)
+
+    async def stop(self) -> None:
+        """End every link and whatever is under way."""
+        self.stopped = True
+        self.timers.close()
+        self._dialling.clear()
+        for task in self._attempts:
+            task.cancel()
+        await asyncio.gather(*self._attempts, return_exceptions=True)
+        for line in self.lines.values():
+            line.close()
+        await asyncio.sleep(0)  # the links are told
+
+    # Links
+
+    def dial(self, line: Line) -> None:
+        """Connect a line soon."""
+        if self.stopped:
+            return
+        self._dialling.append(line)
+        if len(self._attempts) < CONNECTING:
+            task = asyncio.get_running_loop().create_task(self._connect())
+            self._attempts.add(task)
+            task.add_done_callback(self._attempts.discard)
+
+    async def _connect(self) -> None:
+        """Open connections as long as any are wanted."""
+        loop = asyncio.get_running_loop()
+        target = self.scenario.target
+        while self._dialling:
+            line = self._dialling.popleft()
+            if line.off or line.out_of_reach or line.linked:
+                continue
+            local = {"local_addr": (line.source, 0)} if line.source else {}
+            try:
+                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                    await loop.create_connection(lambda line=line: line, target.host, target.port, **local)  # type: ignore[misc]
+            except (OSError, TimeoutError):
+                line.failed()
+
+    def emitted(self, line: Line, data: bytes) -> bytes:
+        """Return what is written instead of a station's bytes."""
+        return data
+
+    # Sums
+
+    def counts(self) -> Counts:
+        """Return where the shard stands now."""
+        books = self.books
+        lines: Iterable[Line] = self.lines.values()
+        found = Counts(
+            stations=len(self._members),
+            switched_on=len(self.lines),
+            messages=books.messages,
+            acknowledged=books.acknowledged,
+            dropped=books.dropped_count,
+            late_s=books.late_s,
+            faults=dict(books.damaged),
+        )
+        for line in lines:
+            found.connected += line.connects > 0
+            found.linked += line.transport is not None
+            found.failures += line.failures
+        return found
+
+    def digest(self) -> int:
+        """Return the XOR over all stations of SHA-256(identity + every byte emitted)."""
+        total = 0
+        for member in self._members:
+            line = self.lines.get(member.identity)
+            if line is not None:
+                total ^= line.digest
+            else:
+                total ^= int.from_bytes(hashlib.sha256(member.identity.encode()).digest())
+        return total

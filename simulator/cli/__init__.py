@@ -7,7 +7,7 @@ import click
 from stationgate.language import _
 from stationgate.options import group
 
-from . import faults, new, run
+from . import audit, faults, new, run
 
 __all__ = ["build"]
 
@@ -21,9 +21,10 @@ def build() -> click.Command:
             ("simulator new > city.toml", _("a commented scenario")),
             ("simulator run city.toml", _("play it on the real clock")),
             ("simulator run city.toml --virtual --duration 24h", _("a day in seconds, in memory")),
+            ("simulator audit city.ledger --received store.db", _("what a platform lost, doubled or changed")),
             ("simulator faults", _("what can go wrong on purpose")),
         ],
     )
-    for module in (run, new, faults):
+    for module in (run, new, faults, audit):
         module.add(cli)
     return cli

@@ -119,7 +119,7 @@ class TestTarget:
         def never(*args: object, **kwargs: object) -> None:
             raise AssertionError("contacted")
 
-        monkeypatch.setattr("simulator.cli.run_fleet", never)
+        monkeypatch.setattr("simulator.cli.run.run_fleet", never)
 
     def test_foreign_target_is_refused(self, simulator: Simulator, city: Callable[[str], str]) -> None:
         code, out, err = simulator("run", city(self.FOREIGN))
@@ -154,7 +154,7 @@ class TestTarget:
             played.append(plan)
             return fleet.FleetResult(fleet.Counts(), False, "0" * 64)
 
-        monkeypatch.setattr("simulator.cli.run_fleet", play)
+        monkeypatch.setattr("simulator.cli.run.run_fleet", play)
         assert simulator("run", city(target), *options)[0] == 0
         assert len(played) == 1
 

@@ -1,4 +1,4 @@
-"""The command line of the simulator."""
+"""``simulator run``: play a scenario."""
 
 from __future__ import annotations
 
@@ -9,39 +9,22 @@ from dataclasses import replace
 import click
 
 from stationgate.exits import UsageFault
-from stationgate.language import _, pick
-from stationgate.options import Group, group, json_option
+from stationgate.language import _
+from stationgate.options import Group, json_option
 from stationgate.streams import json_line
 
-from .faults import FAULTS
-from .fleet import Counts, FleetResult, run_fleet, run_fleet_virtual
-from .scenario import MAX_STATIONS, Scenario, load, template, template_kinds
+from ..fleet import Counts, FleetResult, run_fleet, run_fleet_virtual
+from ..scenario import MAX_STATIONS, Scenario, load
 
-__all__ = ["build"]
+__all__ = ["add"]
 
 _DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(s|m|min|h|d|)\Z")
 _SECONDS = {"": 1, "s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400}
 
 
-def build() -> click.Command:
-    """Build the command group in the active language."""
-    cli = group(
-        "simulator",
-        help=_("Play stations that report to a platform, with faults on demand."),
-        examples=[
-            ("simulator new > city.toml", _("a commented scenario")),
-            ("simulator run city.toml", _("play it on the real clock")),
-            ("simulator run city.toml --virtual --duration 24h", _("a day in seconds, in memory")),
-            ("simulator faults", _("what can go wrong on purpose")),
-        ],
-    )
-    _add_run(cli)
-    _add_new(cli)
-    _add_faults(cli)
-    return cli
+def add(cli: Group) -> None:
+    """Add the command."""
 
-
-def _add_run(cli: Group) -> None:
     @cli.command(
         "run",
         help=_("Play a scenario. Ends with counts and a digest of every byte the stations emitted."),
@@ -151,37 +134,3 @@ def _print_result(result: FleetResult, as_json: bool) -> None:
             "exit_code": int(result.exit_code),
         }
         click.echo(json_line(end))
-
-
-def _add_new(cli: Group) -> None:
-    @cli.command(
-        "new",
-        help=_("Print a commented scenario."),
-        examples=[("simulator new --kind door > city.toml", _("door controllers"))],
-    )
-    @click.option("--kind", type=click.Choice(template_kinds()), default="door", help=_("Kind of station."))
-    def new(kind: str) -> None:
-        click.echo(template(kind), nl=False)
-
-
-def _add_faults(cli: Group) -> None:
-    @cli.command(
-        "faults",
-        help=_("List the faults a station can have, and what a conformance suite should say of each."),
-        examples=[("simulator faults --json", _("one object per line"))],
-    )
-    @json_option()
-    def faults(as_json: bool) -> None:
-        for fault in FAULTS.values():
-            summary = pick(fault.zh, fault.en)
-            if as_json:
-                row = {
-                    "name": fault.name,
-                    "station": fault.station,
-                    "layer": fault.layer,
-                    "expected": fault.expected,
-                    "summary": summary,
-                }
-                click.echo(json_line(row))
-            else:
-                click.echo(f"{fault.name:28} {fault.layer:9} {fault.expected:13} {summary}")

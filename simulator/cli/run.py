@@ -13,7 +13,7 @@ from stationgate.language import _
 from stationgate.options import Group, json_option
 from stationgate.streams import json_line
 
-from ..fleet import Counts, FleetResult, run_fleet, run_fleet_virtual
+from ..engine import Counts, FleetResult, run_fleet, run_fleet_virtual
 from ..scenario import MAX_STATIONS, Scenario, load
 
 __all__ = ["add"]

@@ -6,7 +6,6 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Final
 
 from ..ledger import LedgerWriter
@@ -14,6 +13,7 @@ from ..scenario import Member, Scenario
 from .books import Books
 from .happenings import happenings
 from .line import Core, Line
+from .result import Counts
 from .timers import NEVER, Timers
 
 __all__ = ["CONNECTING", "CONNECT_TIMEOUT_S", "Builder", "Shard"]
@@ -42,58 +42,49 @@ class _SwitchOn:
         self.shard.switch_on(self.member, self.at)
 
 
-@dataclass(slots=True)
-class Counts:
-    """Where a running shard stands."""
-
-    stations: int = 0
-    switched_on: int = 0
-    connected: int = 0  #: have had a link
-    linked: int = 0  #: have one now
-    messages: int = 0
-    acknowledged: int = 0
-    dropped: int = 0
-    failures: int = 0  #: attempts to connect that failed
-    lag_s: float = 0.0
-    late_s: float = 0.0
-    faults: dict[str, int] = field(default_factory=dict)
-
-
 class Shard:
     """Drives a part of a scenario's stations.
 
     Args:
         scenario: What is played.
-        builder: Builds stations.
+        builder: Returns what builds stations: called with the scenario, the epoch and the witness.
         part: Index of the shard, from 0, and how many there are.
         base: Time of the running loop at which run time is 0; in the past where the shard joins late.
         epoch: POSIX seconds of the scenario's start.
+        target: Host and port of the HJ 212 platform.
         ledger: Where messages are written down.
         resume_at: Run time from which stations are taken over; what was due before is not told again.
+        failed: Told why a connection could not be opened.
     """
 
     def __init__(
         self,
         scenario: Scenario,
-        builder: Callable[[Shard], Builder],
+        builder: Callable[[Scenario, float, Books], Builder],
         *,
         part: tuple[int, int] = (0, 1),
         base: float,
         epoch: float,
+        target: tuple[str, int],
         ledger: LedgerWriter | None = None,
         resume_at: float | None = None,
+        failed: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
         self.scenario = scenario
         self.seed = scenario.seed
         self.epoch = epoch
+        self.target = target
         self.part = part
         self.timers = Timers(asyncio.get_running_loop(), base)
-        joined_at = max(0.0, self.timers.now())
-        self.books = Books(epoch, ledger, joined_at)
+        self.joined_at = max(0.0, self.timers.now())
+        self.books = Books(epoch, ledger, self.joined_at)
         self.lines: dict[str, Line] = {}
         self.resume_at = resume_at
         self.stopped = False
-        self._build = builder(self)
+        self.linked_at_end = 0
+        self.first_on: float | None = None  #: when the first station was switched on
+        self._failed = failed
+        self._build = builder(scenario, epoch, self.books)
         self._dialling: deque[Line] = deque()
         self._attempts: set[asyncio.Task[None]] = set()
         self._members = list(scenario.members(*part))
@@ -113,6 +104,8 @@ class Shard:
         """Switch a station on, as of run time ``at``."""
         if self.stopped:
             return
+        if self.first_on is None:
+            self.first_on = at
         core = self._build(member, at, self.resume_at)
         line = Line(core, self, self._source(member))
         self.lines[member.identity] = line
@@ -134,6 +127,7 @@ class Shard:
         for task in self._attempts:
             task.cancel()
         await asyncio.gather(*self._attempts, return_exceptions=True)
+        self.linked_at_end = sum(line.linked for line in self.lines.values())
         for line in self.lines.values():
             line.close()
         await asyncio.sleep(0)  # the links are told
@@ -153,7 +147,7 @@ class Shard:
     async def _connect(self) -> None:
         """Open connections as long as any are wanted."""
         loop = asyncio.get_running_loop()
-        target = self.scenario.target
+        host, port = self.target
         while self._dialling:
             line = self._dialling.popleft()
             if line.off or line.out_of_reach or line.linked:
@@ -161,8 +155,9 @@ class Shard:
             local = {"local_addr": (line.source, 0)} if line.source else {}
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                    await loop.create_connection(lambda line=line: line, target.host, target.port, **local)  # type: ignore[misc]
-            except (OSError, TimeoutError):
+                    await loop.create_connection(lambda line=line: line, host, port, **local)  # type: ignore[misc]
+            except (OSError, TimeoutError) as error:
+                self._failed(error)
                 line.failed()
 
     def emitted(self, line: Line, data: bytes) -> bytes:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from simulator import FAULTS, fleet
+from simulator import FAULTS
+from simulator.engine import health
 from simulator.cli import build
 from simulator.scenario import load, template
 from stationgate.exits import run
@@ -92,7 +93,7 @@ class TestRun:
     def test_degraded_run(
         self, simulator: Simulator, city: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(fleet, "MAX_LAG_S", -1.0)
+        monkeypatch.setattr(health, "MAX_LAG_S", -1.0)
         code, out, err = simulator("run", city(""), "--virtual", "--json")
         assert code == json.loads(out)["exit_code"] == 3
         assert json.loads(out)["degraded"] is True
@@ -178,7 +179,7 @@ class TestMistakes:
                 for shard in ("1/1", "0", "a/b", "0/0", "-1/4", "²/4")
             ),
             ("", ["--stations", "0"], "Invalid value for '--stations'"),
-            ("", ["--stations", "20001"], "Invalid value for '--stations'"),
+            ("", ["--stations", "1000001"], "Invalid value for '--stations'"),
             ("", ["--seed", "x"], "Invalid value for '--seed'"),
             ("[[station]]\nfaults = ['modbus']", [], "no fault is called 'modbus'; near: modbus-crc"),
             ("sed = 1", [], "sed: no such key"),

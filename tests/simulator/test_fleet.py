@@ -18,9 +18,10 @@ from hypothesis import strategies as st
 from hj212 import Message
 from hj212.aio import Platform, PlatformEvent
 from hj212.events import MessageReceived
-from simulator import Scenario, fleet
+from simulator import Scenario
+from simulator.engine import fleet, health, shard
 from simulator.faults import FAULTS
-from simulator.fleet import Counts, FleetResult, run_fleet, run_fleet_virtual
+from simulator.engine import Counts, FleetResult, run_fleet, run_fleet_virtual
 from simulator.scenario import StationGroup, Target
 from stationgate.exits import EnvironmentFault, ExitCode
 
@@ -48,16 +49,23 @@ class TestVirtual:
         assert result.exit_code is ExitCode.OK
 
     def test_digest_is_over_identity_and_bytes(self) -> None:
-        emitted = {}
+        emitted: dict[str, bytes] = {}
 
-        class Listening(fleet.Station):
-            def data_to_send(self) -> bytes:
-                data = super().data_to_send()
-                emitted[self.door.settings.mn] = emitted.get(self.door.settings.mn, b"") + data
-                return data
+        class Listening(shard.Line):
+            def flush(self) -> None:
+                transport = self.transport
+                if transport is not None:
+                    write = transport.write
+                    transport.write = lambda data: (note(self, data), write(data))[1]  # type: ignore[method-assign,func-returns-value]
+                super().flush()
+                if transport is not None:
+                    transport.write = write  # type: ignore[method-assign]
+
+        def note(line: shard.Line, data: bytes) -> None:
+            emitted[line.core.identity] = emitted.get(line.core.identity, b"") + data
 
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(fleet, "Station", Listening)
+            patch.setattr(shard, "Line", Listening)
             result = run_fleet_virtual(city(count=3))
         total = 0
         for mn, data in emitted.items():
@@ -241,7 +249,7 @@ class TestReal:
             assert run_fleet(plan).counts.connected == 1
 
     def test_late_generator_is_degraded(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(fleet, "MAX_LAG_S", -1.0)
+        monkeypatch.setattr(health, "MAX_LAG_S", -1.0)
         monkeypatch.setattr(fleet, "HEARTBEAT_S", 0.01)
         with platform() as ground:
             result = run_fleet(replace(city(duration_s=0.2), target=Target(HOST, ground.port)))
@@ -251,7 +259,7 @@ class TestReal:
 
 def test_lag_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     """Work that takes longer than the limit makes the loop late, and the result says so."""
-    monkeypatch.setattr(fleet, "MAX_LAG_S", 0.05)
+    monkeypatch.setattr(health, "MAX_LAG_S", 0.05)
     monkeypatch.setattr(fleet, "HEARTBEAT_S", 0.01)
 
     def work(counts: Counts) -> None:
@@ -259,14 +267,14 @@ def test_lag_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
         while perf_counter() < end:
             pass
 
-    class Heavy(fleet.Station):
-        def next_timeout(self) -> float | None:
+    class Heavy(shard.Line):
+        def alarm(self, now: float) -> None:
             end = perf_counter() + 0.2
             while perf_counter() < end:
                 pass
-            return super().next_timeout()
+            super().alarm(now)
 
-    monkeypatch.setattr(fleet, "Station", Heavy)
+    monkeypatch.setattr(shard, "Line", Heavy)
     with platform() as ground:
         result = run_fleet(replace(city(duration_s=0.6), target=Target(HOST, ground.port)), progress=work)
     assert result.counts.lag_s > 0.05

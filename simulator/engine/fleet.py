@@ -1,0 +1,241 @@
+"""One shard played from its beginning to its end: on the real clock, or on a virtual one against a platform in memory."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from stationgate.exits import EnvironmentFault
+from stationgate.language import _
+from stationgate.loops import loop_factory
+
+from ..clock import EPOCH, run_virtual
+from ..ledger import LedgerHeader, LedgerWriter
+from ..personalities.building import builder
+from ..scenario import Scenario
+from ..transport import MemoryNetwork
+from . import health
+from .health import Health, check_descriptors, check_ports
+from .result import Counts, FleetResult
+from .shard import Shard
+from .sink import Sink
+
+__all__ = ["HEARTBEAT_S", "NO_PLATFORM_S", "Options", "Progress", "run_fleet", "run_fleet_virtual"]
+
+#: A fleet of which no station connects within this long has no platform.
+NO_PLATFORM_S: Final = 15.0
+#: How long after its last instant a run ends: what happens then is still answered. On a virtual clock an answer takes
+#: no time, and everything happens at whole milliseconds.
+SETTLE_S: Final = 0.0005
+#: How often the loop's lag is looked at and progress is told: on the real clock, and on a virtual one.
+HEARTBEAT_S: Final = 0.5
+VIRTUAL_HEARTBEAT_S: Final = 3600.0
+
+#: Told where a run stands; returns whether it is to go on.
+Progress = Callable[[Counts], object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    """How a shard is played.
+
+    Attributes:
+        part: Index of the shard, from 0, and number of shards.
+        progress: Called every half second.
+        ledger: File for the ledger.
+        anchor: POSIX seconds on this machine's clock at which the scenario starts; ``None``: now.
+        epoch: POSIX seconds that the scenario's clock shows then; ``None``: what the scenario says, else the anchor.
+        resume_at: Run time from which the stations are taken over from another process.
+        stop: Asked twice a second whether the run is to end early.
+    """
+
+    part: tuple[int, int] = (0, 1)
+    progress: Progress | None = None
+    ledger: Path | None = None
+    anchor: float | None = None
+    epoch: float | None = None
+    resume_at: float | None = None
+    stop: Callable[[], bool] | None = None
+
+
+class _Run:
+    """A shard while it is played."""
+
+    def __init__(self, scenario: Scenario, options: Options, *, virtual: bool) -> None:
+        self.scenario = scenario
+        self.options = options
+        self.virtual = virtual
+        self.shard: Shard | None = None
+        self.health: Health | None = None
+        self.ledger: LedgerWriter | None = None
+        self.early = False
+
+    async def live(self, epoch: float, base: float, target: tuple[str, int]) -> None:
+        """Play from loop time ``base`` on until the scenario is over."""
+        loop = asyncio.get_running_loop()
+        self.health = Health(loop.time(), wall=not self.virtual)
+        options = self.options
+        if options.ledger is not None:
+            header = LedgerHeader(
+                seed=self.scenario.seed,
+                start_ms=round(epoch * 1000),
+                shard=options.part,
+                scenario=hashlib.sha256(repr(self.scenario).encode()).hexdigest()[:16],
+                wall_ms=None if self.virtual else round((time.time() - loop.time() + base) * 1000),
+            )
+            self.ledger = LedgerWriter(options.ledger, header)
+        shard = Shard(
+            self.scenario,
+            builder,
+            part=options.part,
+            base=base,
+            epoch=epoch,
+            target=target,
+            ledger=self.ledger,
+            resume_at=options.resume_at,
+            failed=self.health.failed,
+        )
+        self.shard = shard
+        try:
+            shard.start()
+            await self._watch(shard, base + self.scenario.duration_s + SETTLE_S)
+            if self.early or not any(line.failures for line in shard.lines.values()) or self.counts().connected:
+                return
+            raise self._no_platform()
+        finally:
+            await shard.stop()
+            if self.ledger is not None:
+                self.ledger.close(round((epoch + shard.timers.now()) * 1000))
+
+    async def _watch(self, shard: Shard, end: float) -> None:
+        """Wait for the end, and look after the generator meanwhile."""
+        loop = asyncio.get_running_loop()
+        beat_s = VIRTUAL_HEARTBEAT_S if self.virtual else HEARTBEAT_S
+        assert self.health is not None
+        while loop.time() < end:
+            before = loop.time()
+            wake = min(before + beat_s, end)
+            await asyncio.sleep(wake - before)
+            self.health.beat(loop.time(), loop.time() - wake)
+            if self.ledger is not None:
+                self.ledger.flush(loop.time())
+            if wake < end:
+                if self.options.progress:
+                    self.options.progress(self.counts())
+                if self._nobody_there(shard):
+                    raise self._no_platform()
+                if self.options.stop and self.options.stop():
+                    self.early = True
+                    return
+
+    def _nobody_there(self, shard: Shard) -> bool:
+        first = shard.first_on
+        return (
+            first is not None
+            and shard.timers.now() - max(first, shard.joined_at) > NO_PLATFORM_S
+            and not any(line.connects for line in shard.lines.values())
+            and any(line.failures for line in shard.lines.values())
+        )
+
+    def _no_platform(self) -> EnvironmentFault:
+        target = self.scenario.target
+        return EnvironmentFault(
+            _("no station could connect to {host}:{port}").format(host=target.host, port=target.port),
+            _("start the platform first, for example: hj212 listen --port {port}").format(port=target.port),
+        )
+
+    def counts(self) -> Counts:
+        assert self.shard is not None
+        assert self.health is not None
+        counts = self.shard.counts()
+        counts.lag_s = self.health.lag_s
+        counts.cpu = 0.0 if self.virtual else self.health.cpu
+        return counts
+
+    def result(self) -> FleetResult:
+        assert self.shard is not None
+        assert self.health is not None
+        counts = self.counts()
+        reasons = list(self.health.reasons(health.MAX_LAG_S, 0.0 if self.virtual else counts.late_s))
+        if self.ledger is not None and self.ledger.failure is not None:
+            failure = self.ledger.failure
+            reasons.append(
+                _("the ledger {file} is not complete: {why}").format(file=failure.path, why=failure.reason or "?")
+            )
+        notes = []
+        if counts.connected and not self.shard.linked_at_end and self.scenario.duration_s:
+            notes.append(_("at the end no station had a link: the platform is gone"))
+        return FleetResult(
+            counts,
+            bool(reasons),
+            f"{self.shard.digest():064x}",
+            tuple(reasons),
+            self.shard.books.latency.encode(),
+            tuple(notes),
+        )
+
+
+def run_fleet(
+    scenario: Scenario,
+    options: Options | None = None,
+    *,
+    shard: tuple[int, int] = (0, 1),
+    progress: Progress | None = None,
+) -> FleetResult:
+    """Play a shard on the real clock against the scenario's targets.
+
+    Args:
+        shard: Index from 0 and number of shards; a short way to say ``Options(part=...)``.
+        progress: Likewise.
+
+    Raises:
+        EnvironmentFault: If not one station could connect, or this machine has too few descriptors or ports.
+    """
+    options = options or Options(part=shard, progress=progress)
+    index, of = options.part
+    stations = len(range(index, scenario.count, of))
+    check_descriptors(stations)
+    check_ports(stations, len(scenario.target.sources))
+    run = _Run(scenario, options, virtual=False)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        wall = time.time()
+        anchor = wall if options.anchor is None else options.anchor
+        epoch = options.epoch if options.epoch is not None else scenario.epoch
+        target = scenario.target.host, scenario.target.port
+        await run.live(round(anchor, 3) if epoch is None else epoch, loop.time() + anchor - wall, target)
+
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(main())
+    return run.result()
+
+
+def run_fleet_virtual(
+    scenario: Scenario,
+    options: Options | None = None,
+    *,
+    shard: tuple[int, int] = (0, 1),
+    progress: Progress | None = None,
+) -> FleetResult:
+    """Play a shard on a virtual clock, in memory, against a platform that acknowledges everything."""
+    options = options or Options(part=shard, progress=progress)
+    run = _Run(scenario, options, virtual=True)
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(Sink, "127.0.0.1", 0)
+        target = "127.0.0.1", int(server.sockets[0].getsockname()[1])
+        epoch = options.epoch if options.epoch is not None else scenario.epoch
+        try:
+            await run.live(EPOCH if epoch is None else epoch, loop.time(), target)
+        finally:
+            server.close()
+
+    run_virtual(main, MemoryNetwork())
+    return run.result()

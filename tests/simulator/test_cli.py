@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from simulator import FAULTS
-from simulator.engine import health
+from simulator.engine import Counts, FleetResult, health
 from simulator.cli import build
 from simulator.scenario import load, template
 from stationgate.exits import run
@@ -151,9 +151,9 @@ class TestTarget:
     ) -> None:
         played: list[object] = []
 
-        def play(plan: object, **kwargs: object) -> fleet.FleetResult:
+        def play(plan: object, **kwargs: object) -> FleetResult:
             played.append(plan)
-            return fleet.FleetResult(fleet.Counts(), False, "0" * 64)
+            return FleetResult(Counts(), False, "0" * 64)
 
         monkeypatch.setattr("simulator.cli.run.run_fleet", play)
         assert simulator("run", city(target), *options)[0] == 0

@@ -16,11 +16,12 @@ from stationgate.loops import loop_factory
 
 from .clock import EPOCH, run_virtual, wall_epoch
 from .door import DoorController
-from .draws import draw, openings
+from .draws import draw
 from .faults import behaviour_with
 from .scenario import Scenario, StationGroup
 from .station import Station
 from .transport import MemoryNetwork
+from .world import openings
 
 __all__ = ["MAX_LAG_S", "Counts", "FleetResult", "run_fleet", "run_fleet_virtual"]
 
@@ -118,11 +119,16 @@ class _Fleet:
             self._first_start = loop.time()
         life = asyncio.create_task(station.run())
         try:
-            # Slots of the day count from the epoch of the clock, not from the start of the run.
-            for opening, shut in openings(seed, settings.mn, group.openings_per_hour, group.people, start, end):
-                await asyncio.sleep(opening.at - loop.time())
+            # The world counts in POSIX seconds, not from the start of the run.
+            people = group.people
+            for opening, shut in openings(
+                seed, settings.mn, group.openings_per_hour, people, start + epoch, end + epoch
+            ):
+                if shut - epoch >= end:
+                    break
+                await asyncio.sleep(round(opening.at - epoch, 3) - loop.time())
                 station.act(lambda now, o=opening: door.open(o.method, o.person, now))  # type: ignore[misc]
-                await asyncio.sleep(shut - loop.time())
+                await asyncio.sleep(round(shut - epoch, 3) - loop.time())
                 station.act(door.close)
             await life
         finally:

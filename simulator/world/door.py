@@ -1,4 +1,4 @@
-"""The place a station watches: one door, the people who pass it, and what can happen to the reader on its wall."""
+"""A door, what one opening of it is, and what can happen to the reader on its wall."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Opening:
 
     method: Method
     person: str  #: the number under which the person is enrolled; empty where nobody is identified
-    at: float  #: instant, on the clock of ``now``
+    at: float  #: instant, on the clock of whoever asks: POSIX seconds from a world, ``now`` at a controller
 
     def __repr__(self) -> str:
         return f"Opening(method={self.method.value}, person=***, at={self.at})"

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from hj212 import HJ_212_2017, Connection, Role
 from hj212.aio import Link
-from stationgate.exits import EnvironmentFault, ExitCode
+from stationgate.exits import EnvironmentFault, ExitCode, UsageFault
 from stationgate.language import _
 from stationgate.loops import loop_factory
 
 from .clock import EPOCH, run_virtual, wall_epoch
 from .door import DoorController
-from .draws import draw, openings
+from .draws import openings
 from .faults import behaviour_with
-from .scenario import Scenario, StationGroup
+from .scenario import Member, Scenario
 from .station import Station
 from .transport import MemoryNetwork
 
 __all__ = ["MAX_LAG_S", "Counts", "FleetResult", "run_fleet", "run_fleet_virtual"]
 
+#: Stations in one process: each needs a descriptor and, towards one address, an ephemeral port.
+MAX_STATIONS: Final = 20_000
 #: A generator whose loop is later than this measures itself and not the platform: the run is degraded.
 MAX_LAG_S: Final = 1.0
 #: A fleet of which no station connects within this long has no platform.
@@ -79,8 +81,8 @@ class _Fleet:
         self.counts = Counts()
         self.stations: list[Station] = []
         self._first_start: float | None = None
-        index, total = shard
-        self._mine = [who for n, who in enumerate(scenario.identities()) if n % total == index]
+        self._mine = list(scenario.members(*shard))
+        _check_playable(scenario, self._mine)
 
     async def live(self, host: str, port: int, epoch: float) -> None:
         """Run every station of this shard for the scenario's duration."""
@@ -88,7 +90,7 @@ class _Fleet:
         begin = loop.time()
         end = begin + self.scenario.duration_s
         self.counts.stations = len(self._mine)
-        tasks = [asyncio.create_task(self._one(group, n, host, port, begin, end, epoch)) for group, n in self._mine]
+        tasks = [asyncio.create_task(self._one(member, host, port, begin, end, epoch)) for member in self._mine]
         watch = asyncio.create_task(self._watch())
         try:
             # Whatever ends before its time failed.
@@ -103,13 +105,12 @@ class _Fleet:
                 if isinstance(outcome, Exception):
                     raise outcome
 
-    async def _one(
-        self, group: StationGroup, n: int, host: str, port: int, begin: float, end: float, epoch: float
-    ) -> None:
+    async def _one(self, member: Member, host: str, port: int, begin: float, end: float, epoch: float) -> None:
         loop = asyncio.get_running_loop()
-        settings = group.settings(n)
+        group = member.group
+        settings = group.settings(member.index)
         seed = self.scenario.seed
-        start = begin + round(group.start_spread_s * draw(seed, settings.mn, "start", 0), 3)
+        start = begin + self.scenario.switch_on_s(member)
         door = DoorController(settings, behaviour_with(group.faults), start, epoch)
         station = Station(door, host, port)
         self.stations.append(station)
@@ -164,6 +165,21 @@ class _Fleet:
             total ^= int.from_bytes(station.digest)
         counts = self.sum_up()
         return FleetResult(counts, counts.lag_s > MAX_LAG_S, f"{total:064x}")
+
+
+def _check_playable(scenario: Scenario, members: Sequence[Member]) -> None:
+    """Refuse what this engine does not play."""
+    if len(members) > MAX_STATIONS:
+        raise UsageFault(
+            _("{count} stations, at most {limit} in one process").format(count=len(members), limit=MAX_STATIONS),
+            _("divide them with --shard I/N"),
+        )
+    for group in scenario.station:
+        if group.kind != "door":
+            raise UsageFault(_("stations of kind {kind} cannot be played yet").format(kind=group.kind))
+    for name in ("fault", "event"):
+        if getattr(scenario, name):
+            raise UsageFault(_("[[{table}]] cannot be played yet").format(table=name))
 
 
 def run_fleet(scenario: Scenario, *, shard: tuple[int, int] = (0, 1), progress: Progress | None = None) -> FleetResult:

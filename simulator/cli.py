@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
-from stationgate.exits import UsageFault
+from stationgate.exits import EnvironmentFault, UsageFault, reason
 from stationgate.language import _, pick
-from stationgate.options import Group, group, json_option
+from stationgate.options import Group, group, json_option, show_secrets_option
 from stationgate.streams import json_line
 
 from .faults import FAULTS
 from .fleet import Counts, FleetResult, run_fleet, run_fleet_virtual
-from .scenario import MAX_STATIONS, Scenario, load, template, template_kinds
+from .personalities.kinds import GB28181, HJ212
+from .scenario import MAX_STATIONS, Scenario, SipTarget, Target, load, template, template_kinds
+from .scenario.listing import columns, rows
 
 __all__ = ["build"]
 
@@ -33,10 +39,12 @@ def build() -> click.Command:
             ("simulator run city.toml", _("play it on the real clock")),
             ("simulator run city.toml --virtual --duration 24h", _("a day in seconds, in memory")),
             ("simulator faults", _("what can go wrong on purpose")),
+            ("simulator identities city.toml", _("every station, to be imported into a platform")),
         ],
     )
     _add_run(cli)
     _add_new(cli)
+    _add_identities(cli)
     _add_faults(cli)
     return cli
 
@@ -56,7 +64,12 @@ def _add_run(cli: Group) -> None:
     @click.option("--virtual", is_flag=True, help=_("Virtual clock, in memory, against a platform that acknowledges."))
     @click.option("--seed", type=int, help=_("Another seed than the scenario's."))
     @click.option("--shard", help=_("I/N: only every N-th station, from the I-th (from 0)."))
-    @click.option("--allow-target", help=_("Allow this one target that is neither loopback nor private."))
+    @click.option(
+        "--allow-target",
+        multiple=True,
+        metavar="HOST",
+        help=_("Allow this target that is neither loopback nor private; may be given again."),
+    )
     @json_option()
     def run(
         scenario: str,
@@ -65,7 +78,7 @@ def _add_run(cli: Group) -> None:
         virtual: bool,
         seed: int | None,
         shard: str | None,
-        allow_target: str | None,
+        allow_target: tuple[str, ...],
         as_json: bool,
     ) -> int:
         plan = load(scenario)
@@ -79,17 +92,25 @@ def _add_run(cli: Group) -> None:
         if virtual:
             result = run_fleet_virtual(plan, shard=part, progress=_told)
         else:
-            _check_target(plan, allow_target)
+            _check_targets(plan, allow_target)
             result = run_fleet(plan, shard=part, progress=_told)
         _print_result(result, as_json)
         return int(result.exit_code)
 
 
-def _check_target(plan: Scenario, allowed: str | None) -> None:
-    target = plan.target
+def _check_targets(plan: Scenario, allowed: tuple[str, ...]) -> None:
+    if HJ212 in plan.protocols or not plan.protocols:
+        _check_target("target", plan.target, allowed)
+    if GB28181 in plan.protocols:
+        _check_target("sip", plan.sip, allowed)
+
+
+def _check_target(table: str, target: Target | SipTarget, allowed: tuple[str, ...]) -> None:
     if not target.port:
-        raise UsageFault(_("[target] port is not set"), _("write the platform's port into the scenario"))
-    if not target.is_private and target.host != allowed:
+        raise UsageFault(
+            _("[{table}] port is not set").format(table=table), _("write the platform's port into the scenario")
+        )
+    if not target.is_private and target.host not in allowed:
         raise UsageFault(
             _("{host} is neither loopback nor private").format(host=target.host),
             _("if that platform agreed, add --allow-target {host}").format(host=target.host),
@@ -157,11 +178,62 @@ def _add_new(cli: Group) -> None:
     @cli.command(
         "new",
         help=_("Print a commented scenario."),
-        examples=[("simulator new --kind door > city.toml", _("door controllers"))],
+        examples=[
+            ("simulator new --kind door > city.toml", _("door controllers")),
+            ("simulator new --kind site > city.toml", _("sites with everything that stands there")),
+        ],
     )
     @click.option("--kind", type=click.Choice(template_kinds()), default="door", help=_("Kind of station."))
     def new(kind: str) -> None:
         click.echo(template(kind), nl=False)
+
+
+def _add_identities(cli: Group) -> None:
+    @cli.command(
+        "identities",
+        help=_("Print who the stations of a scenario are, as CSV: for a platform, or for another scenario."),
+        examples=[
+            ("simulator identities city.toml", _("on the terminal")),
+            ("simulator identities city.toml --csv stations.csv --show-secrets", _("with passwords, into a file")),
+        ],
+    )
+    @click.argument("scenario")
+    @click.option("--csv", "file", type=click.Path(dir_okay=False), help=_("Write this file instead."))
+    @show_secrets_option()
+    @json_option()
+    def identities(scenario: str, file: str | None, show_secrets: bool, as_json: bool) -> None:
+        plan = load(scenario)
+        if as_json:
+            for row in rows(plan, secrets=show_secrets):
+                click.echo(json_line(row))
+        if file is not None:
+            _write(Path(file), _csv_lines(plan, show_secrets))
+            click.echo(_("{count} stations written to {file}").format(count=plan.count, file=file), err=True)
+        elif not as_json:
+            for line in _csv_lines(plan, show_secrets):
+                click.echo(line, nl=False)
+
+
+def _csv_lines(plan: Scenario, secrets: bool) -> Iterator[str]:
+    """Yield the lines of a file of identities, the first with the names of the columns."""
+    line = io.StringIO()
+    writer = csv.DictWriter(line, columns(secrets=secrets), lineterminator="\n")
+    writer.writeheader()
+    for row in rows(plan, secrets=secrets):
+        writer.writerow(row)
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
+    yield line.getvalue()
+
+
+def _write(path: Path, lines: Iterator[str]) -> None:
+    try:
+        # With a mark: spreadsheets take anything else for the encoding of their own country.
+        with path.open("w", encoding="utf-8-sig", newline="") as file:
+            file.writelines(lines)
+    except OSError as error:
+        raise EnvironmentFault(_("cannot write {file}: {why}").format(file=path, why=reason(error))) from error
 
 
 def _add_faults(cli: Group) -> None:

@@ -85,6 +85,6 @@ class _Plain(str):
 def _shown(value: Any, limit: int = 80) -> Any:
     """Return what stands for a value in a sentence: shortened, and passwords inside a table masked."""
     if isinstance(value, dict):
-        value = {key: MASK if key in ("pw", "password") else inner for key, inner in value.items()}
+        value = {key: MASK if key in ("pw", "password", "key") else inner for key, inner in value.items()}
     text = repr(value)
     return value if len(text) <= limit else _Plain(text[: limit - 3] + "...")

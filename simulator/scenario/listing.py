@@ -41,10 +41,11 @@ class _Reader:
         self._group = group or kind.name
         self._sites = sites
         self._key = "id" if kind.protocol == GB28181 else "mn"
-        self._line = 1
+        self._line = 0  #: of the row being read; 0: the error is about the whole file
 
     def rows(self) -> tuple[Listed, ...]:
         lines = csv.reader(self._text().splitlines(keepends=True), strict=True)
+        self._line = 1
         try:
             head = [name.strip().lower() for name in next(lines, [])]
             self._check_head(head)
@@ -83,7 +84,6 @@ class _Reader:
             raise UsageFault(
                 _("cannot read the identities {file}: {why}").format(file=self._path, why=reason(error))
             ) from error
-        self._line = 0
         if len(data) > MAX_LISTING_BYTES:
             self._refuse(_("larger than {size} bytes").format(size=MAX_LISTING_BYTES))
         encoding = {"UTF-8": "utf-8-sig", "GBK": "gb18030"}.get(encoding_of(data))
@@ -153,7 +153,7 @@ class _Reader:
 
     def _refuse(self, what: str, hint: str = "") -> NoReturn:
         place = _("{file}, line {line}").format(file=self._path, line=self._line) if self._line else str(self._path)
-        raise UsageFault(f"{place}: {what}", hint)
+        raise UsageFault(_("{place}: {what}").format(place=place, what=what), hint)
 
 
 def read_listing(path: Path, kind: Kind, group: str, sites: SiteGroup | None) -> tuple[Listed, ...]:

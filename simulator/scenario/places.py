@@ -62,7 +62,7 @@ class Place:
     def fault(self, key: str, what: str, hint: str = "") -> UsageFault:
         """Return the error that says what is wrong with a key of this table, or with the table for an empty key."""
         head = " ".join(filter(None, (self.title, key)))
-        sentence = f"{head}: {what}" if head else what
+        sentence = _("{place}: {what}").format(place=head, what=what) if head else what
         if line := self.line(key):
             sentence = _("{sentence} (line {line})").format(sentence=sentence, line=line)
         return UsageFault(sentence, hint)

@@ -74,8 +74,8 @@ class _Reader:
         top = {key: value for key, value in self._data.items() if key not in TABLES}
         values = self._values(Place(text=self._text), top)
         self._start = values.get("start")
-        load, start = shapes.begin(self._record("load", Load), self._start)
-        self._start = values["start"] = start
+        load = self._record("load", Load)
+        self._start = values["start"] = shapes.begin(load, self._start, Place("load", 1, self._text))
         scenario = Scenario(
             **values,
             target=self._record("target", Target),

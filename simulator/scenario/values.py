@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
+from difflib import get_close_matches
 from math import isfinite
 from types import MappingProxyType
 from typing import Any, Final
@@ -137,11 +138,10 @@ def _signed(given: Given) -> float:
 def _choice(given: Given) -> str:
     choices = given.choices or given.key.choices
     if not isinstance(given.value, str) or given.value not in choices:
-        from .checking import did_you_mean
-
-        hint = did_you_mean(given.value, list(choices), always=False) if isinstance(given.value, str) else ""
-        raise Unfit(one_of(choices), hint)
-    return given.value
+        # Of few words all can be seen at a glance.
+        near = get_close_matches(str(given.value), choices, n=1, cutoff=0.6) if len(choices) > 3 else []
+        raise Unfit(one_of(choices), _("did you mean {name}?").format(name=near[0]) if near else "")
+    return str(given.value)
 
 
 def _choice_whole(given: Given) -> int:

@@ -178,7 +178,7 @@ class TestMistakes:
                 for shard in ("1/1", "0", "a/b", "0/0", "-1/4", "²/4")
             ),
             ("", ["--stations", "0"], "Invalid value for '--stations'"),
-            ("", ["--stations", "20001"], "Invalid value for '--stations'"),
+            ("", ["--stations", "1000001"], "Invalid value for '--stations'"),
             ("", ["--seed", "x"], "Invalid value for '--seed'"),
             ("[[station]]\nfaults = ['modbus']", [], "no fault is called 'modbus'; near: modbus-crc"),
             ("sed = 1", [], "sed: no such key"),
@@ -260,7 +260,7 @@ class TestFaults:
 
 
 class TestHelp:
-    @pytest.mark.parametrize("command", [[], ["run"], ["new"], ["faults"]])
+    @pytest.mark.parametrize("command", [[], ["run"], ["new"], ["identities"], ["faults"]])
     @pytest.mark.parametrize(("language", "examples"), [("en", "Examples"), ("zh", "示例")])
     def test_starts_with_examples_and_fits_a_screen(
         self, simulator: Simulator, command: list[str], language: str, examples: str

@@ -174,6 +174,7 @@ class Shard:
         books = self.books
         lines: Iterable[Line] = self.lines.values()
         found = Counts(
+            at_s=self.timers.now(),
             stations=len(self._members),
             switched_on=len(self.lines),
             messages=books.messages,

@@ -9,7 +9,7 @@ from ..door import DoorController
 from ..faults import behaviour_with
 from ..reporter import Witness
 from ..scenario import Member, Scenario
-from ..world.people import openings
+from ..world import openings
 
 
 class LivingDoor(DoorController):

@@ -261,7 +261,7 @@ class TestFaults:
 
 
 class TestHelp:
-    @pytest.mark.parametrize("command", [[], ["run"], ["new"], ["faults"]])
+    @pytest.mark.parametrize("command", [[], ["run"], ["new"], ["identities"], ["faults"]])
     @pytest.mark.parametrize(("language", "examples"), [("en", "Examples"), ("zh", "示例")])
     def test_starts_with_examples_and_fits_a_screen(
         self, simulator: Simulator, command: list[str], language: str, examples: str

@@ -177,9 +177,16 @@ def _check_playable(scenario: Scenario, members: Sequence[Member]) -> None:
     for group in scenario.station:
         if group.kind != "door":
             raise UsageFault(_("stations of kind {kind} cannot be played yet").format(kind=group.kind))
-    for name in ("fault", "event"):
-        if getattr(scenario, name):
-            raise UsageFault(_("[[{table}]] cannot be played yet").format(table=name))
+    parts = {
+        "start": scenario.start,
+        "hook": scenario.hook,
+        "[target] sources": scenario.target.sources,
+        "[[site]]": scenario.site,
+        "[[fault]]": scenario.fault,
+        "[[event]]": scenario.event,
+    }
+    for name in filter(parts.get, parts):
+        raise UsageFault(_("{part} cannot be played yet").format(part=name))
 
 
 def run_fleet(scenario: Scenario, *, shard: tuple[int, int] = (0, 1), progress: Progress | None = None) -> FleetResult:

@@ -137,6 +137,24 @@ class TestTarget:
     def test_permission_for_another_is_none(self, simulator: Simulator, city: Callable[[str], str]) -> None:
         assert simulator("run", city(self.FOREIGN), "--allow-target", "203.0.114.8")[0] == 2
 
+    def test_target_of_cameras_needs_permission_too(self, simulator: Simulator, city: Callable[[str], str]) -> None:
+        camera = "[[station]]\nkind = 'dome'\n[sip]\nport = 5060\nhost = "
+        code, _, err = simulator("run", city(f"{camera}'203.0.114.8'"))
+        assert (code, err.splitlines()[0]) == (2, "Error: 203.0.114.8 is neither loopback nor private")
+        assert simulator("run", city(f"{camera}'video.example'"))[0] == 2
+        assert "[sip] port is not set" in simulator("run", city("[[station]]\nkind = 'dome'"))[2]
+        both = self.FOREIGN + f"[[station]]\n{camera}'203.0.114.8'"
+        assert simulator("run", city(both), "--allow-target", "203.0.114.7")[0] == 2
+
+    def test_permission_for_several(
+        self, simulator: Simulator, city: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        result = fleet.FleetResult(fleet.Counts(), False, "0" * 64)
+        monkeypatch.setattr("simulator.cli.run_fleet", lambda plan, **kwargs: result)
+        text = self.FOREIGN + "[[station]]\n[[station]]\nkind = 'dome'\n[sip]\nport = 5060\nhost = 'video.example'"
+        both = ("--allow-target", "video.example", "--allow-target", "203.0.114.7")
+        assert simulator("run", city(text), *both)[0] == 0
+
     @pytest.mark.parametrize(
         ("target", "options"),
         [
@@ -306,4 +324,4 @@ def test_as_a_module(tmp_path: Path) -> None:
     ]
     assert [one.returncode for one in done] == [0, 0], done[0].stderr
     assert done[0].stdout == done[1].stdout
-    assert json.loads(done[0].stdout)["exit_code"] == 0
+    assert json.loads(done[0].stdout.splitlines()[-1])["exit_code"] == 0

@@ -149,8 +149,8 @@ class TestTarget:
     def test_permission_for_several(
         self, simulator: Simulator, city: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        result = fleet.FleetResult(fleet.Counts(), False, "0" * 64)
-        monkeypatch.setattr("simulator.cli.run_fleet", lambda plan, **kwargs: result)
+        result = FleetResult(Counts(), False, "0" * 64)
+        monkeypatch.setattr("simulator.engine.processes.run_fleet", lambda plan, options: result)
         text = self.FOREIGN + "[[station]]\n[[station]]\nkind = 'dome'\n[sip]\nport = 5060\nhost = 'video.example'"
         both = ("--allow-target", "video.example", "--allow-target", "203.0.114.7")
         assert simulator("run", city(text), *both)[0] == 0
@@ -253,7 +253,7 @@ class TestNew:
 
     def test_what_it_prints_can_be_played(self, simulator: Simulator, city: Callable[[str], str]) -> None:
         code, out, _ = simulator("run", city(simulator("new")[1]), "--virtual", "--json")
-        assert (code, json.loads(out)["stations"]) == (0, 1)
+        assert (code, json.loads(out.splitlines()[-1])["stations"]) == (0, 1)
 
 
 class TestFaults:

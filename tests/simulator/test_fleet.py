@@ -22,8 +22,8 @@ from simulator import Scenario
 from simulator.engine import fleet, health, shard
 from simulator.faults import FAULTS
 from simulator.engine import Counts, FleetResult, run_fleet, run_fleet_virtual
-from simulator.scenario import Load, StationGroup, Target, parse
-from stationgate.exits import EnvironmentFault, ExitCode, UsageFault
+from simulator.scenario import Load, StationGroup, Target
+from stationgate.exits import EnvironmentFault, ExitCode
 
 from .desk import MN, PW
 
@@ -284,22 +284,6 @@ def test_lag_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("degraded", "code"), [(False, 0), (True, 3)])
 def test_exit_code(degraded: bool, code: int) -> None:
     assert FleetResult(Counts(), degraded, "0").exit_code == code
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("[[station]]\nkind = 'water'", "stations of kind water cannot be played yet"),
-        ("[[site]]", r"\[\[site\]\] cannot be played yet"),
-        ("[[fault]]\nname = 'blanks'", r"\[\[fault\]\] cannot be played yet"),
-        ("[load]\npreset = 'midnight'", "start cannot be played yet"),
-        ("[target]\nsources = '127.0.1.1'", r"\[target\] sources cannot be played yet"),
-        ("[[station]]\ncount = 20001", "20001 stations, at most 20000 in one process"),
-    ],
-)
-def test_what_cannot_be_played_is_refused_and_not_left_out(text: str, why: str) -> None:
-    with pytest.raises(UsageFault, match=why):
-        run_fleet_virtual(parse(text))
 
 
 def test_shard_of_many_fits() -> None:

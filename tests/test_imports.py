@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -223,6 +224,7 @@ def upward(package: str, modules: dict[str, Module]) -> Iterator[str]:
 
 
 MODULES = {module.name: module for module in read_all()}
+FILES = {dotted(file): file for package in MAY_IMPORT for file in sorted((ROOT / package).rglob("*.py"))}
 
 
 def test_packages_listed_as_missing_are_exactly_those_without_a_folder() -> None:
@@ -264,6 +266,12 @@ import {module}
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
+
+
+def test_scapy_is_named_in_one_module() -> None:
+    """It is GPL-2.0 and an extra: whoever reads no capture must not come near it."""
+    naming = [name for name, file in FILES.items() if re.search(r"[\"']scapy|import scapy", file.read_text("utf-8"))]
+    assert naming == ["stationgate.capture"]
 
 
 class TestTheRulesThemselves:

@@ -15,6 +15,7 @@ from typing import Final
 from .editions import Rules
 from .errors import LocalProtocolError, SdpError
 from .ssrc import parse_ssrc
+from .tables.values import value_of, value_table
 
 __all__ = [
     "MAX_LINES",
@@ -126,6 +127,19 @@ class AudioFormat:
     sampling: str = ""
 
 
+def _term(table: str, code: str, unit: str = "") -> tuple[str, str] | None:
+    if not code:
+        return None
+    row = value_of(value_table(table), code)
+    if row is None:  # 2022 writes other resolutions as they are
+        return (code, code) if "x" in code.lower() else (f"?{code}", f"?{code}")
+    return f"{row.zh} {unit}".rstrip(), f"{row.en} {unit}".rstrip()
+
+
+def _measure(value: str, zh: str, en: str = "") -> tuple[str, str] | None:
+    return (f"{value} {zh}", f"{value} {en or zh}") if value else None
+
+
 _F: Final = re.compile(r"\s*v((?:/[^/a]*){0,5})\s*a((?:/[^/]*){0,3})\s*\Z")
 
 
@@ -152,6 +166,33 @@ class Format:
         video = [part.strip() for part in found[1].split("/")[1:]]
         audio = [part.strip() for part in found[2].split("/")[1:]]
         return cls(VideoFormat(*video), AudioFormat(*audio))
+
+    def terms(self) -> tuple[str, str]:
+        """Say it in Chinese and English; what is left open is left out, a code that no edition has is marked by ``?``.
+
+        >>> Format.parse("v/2/6/25/1/4000a///").terms()[1]
+        'video H.264, 1080P/I, 25 fps, constant bit rate, 4000 kbit/s'
+        """
+        video, audio = self.video, self.audio
+        parts = (
+            ("视频", "video", [
+                _term("VideoFormat", video.codec),
+                _term("Resolution", video.resolution),
+                _measure(video.rate, "帧/秒", "fps"),
+                _term("BitRateType", video.mode),
+                _measure(video.kbps, "kbit/s"),
+            ]),
+            ("音频", "audio", [
+                _term("AudioFormat", audio.codec),
+                _term("AudioBitRate", audio.bits, "kbit/s"),
+                _term("AudioSampling", audio.sampling, "kHz"),
+            ]),
+        )  # fmt: skip
+        told = [(zh, en, [term for term in terms if term]) for zh, en, terms in parts]
+        return (
+            "；".join(f"{zh} {'、'.join(term[0] for term in terms)}" for zh, _, terms in told if terms),
+            "; ".join(f"{en} {', '.join(term[1] for term in terms)}" for _, en, terms in told if terms),
+        )
 
     def __str__(self) -> str:
         video, audio = self.video, self.audio

@@ -88,7 +88,7 @@ LAYERS: dict[str, list[set[str]]] = {
     ],
     "gb28181": [
         {"errors", "editions"},
-        {"tables", "tables.commands"},
+        {"tables", "tables.commands", "tables.values"},
         {"identifiers", "ssrc", "times", "ptz", "mansrtsp"},
         {"sdp"},
         {"sip.values"},

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from .deviations import Deviation
 from .editions import Rules
 from .errors import LocalProtocolError, SdpError
 from .ssrc import parse_ssrc
@@ -228,11 +229,11 @@ class Description:
 
     Attributes:
         lines: Letter and value of each line, in order; an empty letter and the whole line where it has none.
-        deviations: What was odd: code and words.
+        deviations: What was odd.
     """
 
     lines: tuple[tuple[str, str], ...]
-    deviations: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    deviations: tuple[Deviation, ...] = field(default=(), compare=False)
 
     def __bytes__(self) -> bytes:
         lines = [f"{letter}={value}\r\n" if letter else f"{value}\r\n" for letter, value in self.lines]
@@ -394,14 +395,14 @@ def parse_sdp(body: bytes) -> Description:
     if len(body) > MAX_SDP_BYTES:
         raise SdpError(f"SDP: expected at most {MAX_SDP_BYTES} bytes, found {len(body)} (MAX_SDP_BYTES)", status=400)
     lines: list[tuple[str, str]] = []
-    deviations: list[tuple[str, str]] = []
+    deviations: list[Deviation] = []
     text = body.decode("utf-8", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
     for line in text.strip("\x00").split("\n"):
         if not line.strip("\x00 \t"):
             continue
         found = _LINE.match(line.strip())
         if not found:
-            deviations.append(("line", f"expected letter=value, found {line[:40]!r}"))
+            deviations.append(Deviation("line", found=line[:40]))
         lines.append((found[1], found[2].rstrip()) if found else ("", line.strip()))
         if len(lines) > MAX_LINES:
             raise SdpError(f"SDP: more than {MAX_LINES} lines (MAX_LINES)", status=400)
@@ -411,16 +412,16 @@ def parse_sdp(body: bytes) -> Description:
     return Description(tuple(lines), tuple(deviations))
 
 
-def _judge(lines: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def _judge(lines: list[tuple[str, str]]) -> Iterator[Deviation]:
     letters = [letter for letter, _ in lines if letter]
     if letters[0] != "v":
-        yield "first-line", f"expected v=0 first, found {letters[0]}="
+        yield Deviation("first-line", found=letters[0])
     at = [index for index, letter in enumerate(letters) if letter in "yf"]
     if at and at[0] != len(letters) - len(at):
-        yield "order", "y= and f= come last"
+        yield Deviation("order")
     ssrc = next((value.strip() for letter, value in lines if letter == "y"), None)
     if ssrc is not None and not re.fullmatch("[0-9]{10}", ssrc, re.ASCII):
-        yield "ssrc-digits", f"y=: expected ten digits, found {ssrc[:20]!r}"
+        yield Deviation("ssrc-digits", found=ssrc[:20])
 
 
 def _described(

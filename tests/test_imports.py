@@ -89,6 +89,7 @@ LAYERS: dict[str, list[set[str]]] = {
     "gb28181": [
         {"errors", "editions"},
         {"tables", "tables.commands", "tables.values"},
+        {"deviations"},
         {"identifiers", "ssrc", "times", "ptz", "mansrtsp"},
         {"sdp"},
         {"sip.values"},
@@ -98,7 +99,6 @@ LAYERS: dict[str, list[set[str]]] = {
         {"sip.events"},
         {"sip.endpoint"},
         {"sip"},
-        {"manscdp.deviations"},
         {"manscdp.charset"},
         {"manscdp.xml"},
         {"manscdp.body"},
@@ -118,7 +118,7 @@ LAYERS: dict[str, list[set[str]]] = {
         {"aio.transport"},
         {"aio.platform", "aio.device"},
         {"aio"},
-        {f"cli.{name}" for name in ("decode", "listen", "ptz", "shown")},
+        {f"cli.{name}" for name in ("captured", "decode", "listen", "ptz", "shown")},
         {"cli", "__main__"},
     ],
 }

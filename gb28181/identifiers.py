@@ -55,7 +55,8 @@ class CodeRow:
 
 
 @cache
-def _rows(table: str) -> tuple[CodeRow, ...]:
+def code_rows(table: str) -> tuple[CodeRow, ...]:
+    """Return every row of ``types.csv``, ``industries.csv`` or ``networks.csv``."""
     return tuple(
         CodeRow(
             int(row["first"]),
@@ -70,7 +71,9 @@ def _rows(table: str) -> tuple[CodeRow, ...]:
 
 
 def _row(table: str, code: int, rules: Rules) -> CodeRow | None:
-    return next((row for row in _rows(table) if row.first <= code <= row.last and rules.edition in row.editions), None)
+    return next(
+        (row for row in code_rows(table) if row.first <= code <= row.last and rules.edition in row.editions), None
+    )
 
 
 def type_row(code: int, rules: Rules) -> CodeRow | None:

@@ -106,6 +106,7 @@ LAYERS: dict[str, list[set[str]]] = {
         {"manscdp.queries", "manscdp.notifies", "manscdp.controls"},
         {"manscdp.responses"},
         {"manscdp"},
+        {"differences"},
         {"messaging"},
         {"device.account", "device.quirks", "device.mount"} | {"platform.policy", "platform.events"},
         {"device.equipment", "platform.registrar"},
@@ -118,7 +119,7 @@ LAYERS: dict[str, list[set[str]]] = {
         {"aio.transport"},
         {"aio.platform", "aio.device"},
         {"aio"},
-        {f"cli.{name}" for name in ("captured", "decode", "listen", "ptz", "shown")},
+        {f"cli.{name}" for name in ("captured", "decode", "editions", "listen", "ptz", "shown")},
         {"cli", "__main__"},
     ],
 }

@@ -118,6 +118,7 @@ LAYERS: dict[str, list[set[str]]] = {
         {"device"},
         {"aio.transport"},
         {"aio.platform", "aio.device"},
+        {"aio.running"},
         {"aio"},
         {f"cli.{name}" for name in ("captured", "decode", "editions", "listen", "ptz", "shown")},
         {"cli", "__main__"},

@@ -38,9 +38,9 @@ def deviations() -> Lines:
     yield pick(
         "`gb28181 decode` 能指出的每一种偏差：按标准不该这样写，但仍然读得出来。`code` 是 JSON 里的代码，不会改名；"
         "`{found}` 是实际内容，`{expected}` 是应有的内容。偏差本身不是结论。",
-        "Every deviation that `gb28181 decode` names: written otherwise than the standard has it, and read all the same. "
-        "`code` is what JSON shows and does not change; `{found}` is what stands there, `{expected}` what would match. A "
-        "deviation is no verdict.",
+        "Every deviation that `gb28181 decode` names: written otherwise than the standard has it, and read all the "
+        "same. `code` is what JSON shows and does not change; `{found}` is what stands there, `{expected}` what would "
+        "match. A deviation is no verdict.",
     )
     yield ""
     for part, (zh, en) in PARTS.items():
@@ -56,10 +56,10 @@ def editions() -> Lines:
     yield pick("# GB/T 28181 两个版本的差别", "# Differences between the editions of GB/T 28181")
     yield ""
     yield pick(
-        "`gb28181` 按这些记录与表格读写两个版本；`gb28181 editions` 打印同样的内容。“?” 表示只有一个来源，或只是合理的推断："
-        "它是一个可以替换的默认值（`dataclasses.replace`）。",
-        "The records and tables by which `gb28181` reads and writes both editions; `gb28181 editions` prints the same. A "
-        "`?` marks what one source alone says or what is only a fair reading: a default to be replaced "
+        "`gb28181` 按这些记录与表格读写两个版本；`gb28181 editions` 打印同样的内容。“?” 表示只有一个来源，"
+        "或只是合理的推断：它是一个可以替换的默认值（`dataclasses.replace`）。",
+        "The records and tables by which `gb28181` reads and writes both editions; `gb28181 editions` prints the same. "
+        "A `?` marks what one source alone says or what is only a fair reading: a default to be replaced "
         "(`dataclasses.replace`).",
     )
     yield ""

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from stationgate.language import _, pick
+from stationgate.language import _, current, pick
 from stationgate.options import Group, json_option
 from stationgate.streams import json_line
 
@@ -81,7 +81,8 @@ def _others() -> Iterator[str]:
     yield _("Elements that the editions treat differently (M mandatory, C conditional, O optional, - absent)")
     for each in element_differences():
         needs = "/".join(need.value for need in each.needs.values())
-        yield f"    {needs}  {each.where}: {each.element.tag}  {each.element.zh}"
+        term = f"  {each.element.zh}" if current() == "zh" else ""
+        yield f"    {needs}  {each.where}: {each.element.tag}{term}"
     for table, (zh, en) in CODE_TABLES.items():
         yield _("Codes of one edition: {table}").format(table=pick(zh, en))
         for code in code_differences(table):

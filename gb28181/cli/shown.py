@@ -16,6 +16,7 @@ from ..manscdp.body import Body, Other, Reading, Record, elements_of
 from ..manscdp.xml import Node
 from ..sdp import Description, Format
 from ..sip.message import Headers
+from ..tables.commands import command_row
 from ..tables.values import meaning, value_of, value_table
 
 __all__ = ["body_json", "body_lines", "clean", "description", "deviation_json", "deviation_line", "header_pairs"]
@@ -96,8 +97,8 @@ def body_json(reading: Reading, *, show_secrets: bool) -> dict[str, Any]:
 def body_lines(reading: Reading, *, show_secrets: bool) -> Iterator[str]:
     """Yield a MANSCDP body as lines: tag, what it is called, value."""
     root, cmd_type = _named(reading.body)
-    title = (type(reading.body).__doc__ or "").strip().splitlines()[0]
-    yield f"{clean(root)} {clean(cmd_type)}  {title if type(reading.body) is not Other else ''}".rstrip()
+    row = command_row(root, cmd_type, reading.body.SUB_COMMAND)
+    yield f"{clean(root)} {clean(cmd_type)}  {pick(row.zh, row.en) if row else ''}".rstrip()
     yield from _record_lines(reading.body, "  ", show_secrets, "")
     for each in reading.deviations:
         yield f"  {deviation_line(each)}"
@@ -109,7 +110,8 @@ def _record_lines(of: Record, indent: str, show_secrets: bool, method: str) -> I
         value = getattr(of, row.python)
         if value is None or value == ():
             continue
-        label = f"{indent}{row.tag} {pick(f'（{row.zh}）', '')}".rstrip()
+        # Tags are English words; the terms are what Chinese readers know them by.
+        label = f"{indent}{row.tag}" + (f" （{row.zh}）" if current() == "zh" else "")
         if isinstance(value, Record):
             yield label
             yield from _record_lines(value, indent + "  ", show_secrets, method)

@@ -70,7 +70,7 @@ async def register(
         host: Address of the platform.
         port: Port of the platform.
         tcp: Whether over a connection.
-        local: Address to send from, over UDP; empty: the one by which the platform is reached.
+        local: Address to send from; empty: the one by which the platform is reached.
         rules: Its edition.
         equipment: What it is made of; by default a camera without channels.
         told: Called with each thing that happens.

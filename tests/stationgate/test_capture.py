@@ -47,7 +47,7 @@ from stationgate.exits import UsageFault
 
 pytest.importorskip("scapy", reason="scapy is not installed (pip install 'stationgate[pcap]')")
 
-from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet import IP, TCP, UDP, IPOption
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop
 from scapy.layers.l2 import CookedLinux, CookedLinuxV2, Dot1Q, Ether, Loopback
 from scapy.utils import PcapNgWriter, PcapWriter
@@ -250,6 +250,43 @@ def test_more_packets_than_allowed_end_with_an_error_behind_those_that_are() -> 
     events, fault = until_the_end(data, replace(LIMITS, packets=3))
     assert "3 packets" in fault
     assert said(events, replace(UP, transport=Transport.UDP)) == b"012"
+
+
+@given(st.data())
+def test_the_short_way_reads_what_scapy_reads(drawn: st.DataObject) -> None:
+    """Packets of IPv4 are looked at without scapy; it says the same, also of damaged ones."""
+    link, below = drawn.draw(
+        st.sampled_from(
+            [
+                (1, Ether(**CARDS, type=0x0800)),
+                (113, CookedLinux(proto=0x0800)),
+                (276, CookedLinuxV2(proto=0x0800)),
+                (101, None),
+            ]
+        )
+    )
+    options = drawn.draw(st.sampled_from([[], [IPOption(b"\x01\x01\x01\x00")]]))
+    flags = drawn.draw(st.sampled_from(["", "DF", "MF"]))
+    top = ip(
+        options=options, flags=flags, id=drawn.draw(st.integers(0, 65535)), frag=drawn.draw(st.sampled_from([0, 0, 3]))
+    )
+    top = (
+        top
+        / drawn.draw(st.sampled_from([UDP(sport=1, dport=2), TCP(sport=1, dport=2, seq=9)]))
+        / drawn.draw(st.binary(max_size=40))
+    )
+    data = bytearray(
+        (below / top if below is not None else top).build() + drawn.draw(st.sampled_from([b"", b"\0" * 6]))
+    )
+    for _ in range(drawn.draw(st.integers(0, 3))):
+        data[drawn.draw(st.integers(0, len(data) - 1))] = drawn.draw(st.integers(0, 255))
+    size = drawn.draw(st.integers(0, len(data)))
+    record = struct.pack("<IHHiIIIIII", 0xA1B2C3D4, 2, 4, 0, 0, 262144, link, 1, 0, size) + struct.pack("<I", len(data))
+    file = record + bytes(data[:size])
+    with pytest.MonkeyPatch.context() as patched:
+        short = read(file)
+        patched.setattr(capture, "_plain", lambda link, data, cut: None)
+        assert read(file) == short
 
 
 # Fragments

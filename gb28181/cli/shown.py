@@ -38,6 +38,8 @@ def header_pairs(headers: Headers, *, show_secrets: bool) -> list[list[str]]:
     for name, value in headers:
         if not show_secrets and name.lower() in ("authorization", "proxy-authorization"):
             value = _PROOF.sub(r"\1***", value)
+        elif not show_secrets and not value:  # a line without a colon stands where names do
+            name = _PROOF.sub(r"\1***", name)
         pairs.append([clean(name), clean(value)])
     return pairs
 
@@ -168,16 +170,21 @@ def _meanings(of: Record, path: str, method: str) -> Iterator[tuple[str, str, tu
             yield where, clean(str(value)), told
 
 
+def _told(deviation: Deviation) -> str:
+    # A line without a colon may be what is left of an Authorization.
+    return clean(_PROOF.sub(r"\1***", deviation.text(current())))
+
+
 def deviation_line(deviation: Deviation) -> str:
     """Return a deviation as a line: code, where it shows, what it is."""
     place = f" {clean(deviation.where)}" if deviation.where else ""
-    return f"! {deviation.code}{place}: {clean(deviation.text(current()))}"
+    return f"! {deviation.code}{place}: {_told(deviation)}"
 
 
 def deviation_json(deviation: Deviation) -> dict[str, Any]:
     """Return a deviation as JSON, its words in the active language."""
     where = {"where": clean(deviation.where)} if deviation.where else {}
-    return {"code": deviation.code, "offset": deviation.offset} | where | {"message": deviation.text(current())}
+    return {"code": deviation.code, "offset": deviation.offset} | where | {"message": _told(deviation)}
 
 
 def description(described: Description) -> tuple[dict[str, Any], list[str]]:

@@ -24,6 +24,12 @@ from simulator.scenario import Scenario, parse
 from stationgate.loops import loop_factory
 
 HERE = Path(__file__).parent
+_spec = importlib.util.spec_from_file_location("echo", HERE / "echo.py")
+assert _spec
+assert _spec.loader
+_echo = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_echo)
+ask = _echo.ask
 ENVIRON = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE.parent), *sys.path]))}
 STATIONS = 18_000
 INTERVAL_S = 30
@@ -44,6 +50,8 @@ def sink(descriptors: int) -> Iterator[int]:
     finally:
         process.kill()
         process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def city(port: int, kind: str, count: int, duration_s: float, more: str = "") -> Scenario:
@@ -125,63 +133,30 @@ def closed_loop(stations: int) -> tuple[float, float]:
     with sink(stations) as port:
         steady = Steady(stations)
         run_fleet(
-            city(port, "door", stations, LOOP_S + 2 + stations / 4000, "openings_per_hour = 0"),
+            city(port, "door", stations, LOOP_S + stations / 1500, "openings_per_hour = 0"),
             Options(progress=steady, closed_loop=True),
         )
     return steady.answered_per_s, 1e6 * steady.cpu / steady.answered_per_s
 
 
-class _Echo(asyncio.Protocol):
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport) or hasattr(transport, "write")
-        self.transport = transport
-
-    def data_received(self, data: bytes) -> None:
-        self.transport.write(data)  # type: ignore[attr-defined]
-
-
-
-
 def bare_echo(stations: int) -> float:
     """Return pairs a second of 200 bytes to and fro without a protocol, on the same loop in two processes."""
-    code = (
-        "import asyncio,sys\n"
-        "from stationgate.loops import loop_factory\n"
-        "class E(asyncio.Protocol):\n"
-        "    def connection_made(self,t): self.t=t\n"
-        "    def data_received(self,d): self.t.write(d)\n"
-        "async def m():\n"
-        "    s=await asyncio.get_running_loop().create_server(E,'127.0.0.1',0,backlog=4096)\n"
-        "    print(s.sockets[0].getsockname()[1],flush=True)\n"
-        f"    await asyncio.sleep({LIMIT_S})\n"
-        "with asyncio.Runner(loop_factory=loop_factory()) as r: r.run(m())\n"
+    process = subprocess.Popen(
+        [sys.executable, str(HERE / "echo.py"), str(LIMIT_S), str(stations)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=ENVIRON,
     )
-    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=ENVIRON)
-    count = 0
-
-    class Ask(_Echo):
-        def data_received(self, data: bytes) -> None:
-            nonlocal count
-            count += 1
-            super().data_received(data)
-
-    async def ask(port: int) -> float:
-        loop = asyncio.get_running_loop()
-        for _ in range(stations):
-            transport, _protocol = await loop.create_connection(Ask, "127.0.0.1", port)
-            transport.write(b"x" * 200)
-        begin, before = loop.time(), count
-        await asyncio.sleep(LOOP_S)
-        return (count - before) / (loop.time() - begin)
-
     try:
         assert process.stdout is not None
         port = int(process.stdout.readline())
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            return runner.run(ask(port))
+            return runner.run(ask(port, stations, LOOP_S))
     finally:
         process.kill()
         process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
 
 
 def test_closed_loop(measured: Callable[[str], None]) -> None:
@@ -208,11 +183,12 @@ def test_beside_locust(measured: Callable[[str], None]) -> None:
     ours, ours_us = closed_loop(LOOP_STATIONS)
     with sink(LOOP_STATIONS) as port:
         command = [sys.executable, str(HERE / "locust_station.py"), str(port), str(LOOP_STATIONS), str(LOOP_S)]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=ENVIRON, timeout=120)
+        done = subprocess.run(command, capture_output=True, env=ENVIRON, timeout=120)
     assert done.returncode == 0, done.stderr.decode()[-2000:]
     theirs = json.loads(done.stdout.splitlines()[-1])
     measured(
         f"the same work by {LOOP_STATIONS} Locust users: {theirs['pairs_per_s']:.0f} a second, "
-        f"{theirs['us_per_pair']:.0f} us each; ours {ours:.0f} and {ours_us:.0f} us, {ours / theirs['pairs_per_s']:.1f}x"
+        f"{theirs['us_per_pair']:.0f} us each; ours {ours:.0f} and {ours_us:.0f} us, "
+        f"{ours / theirs['pairs_per_s']:.1f}x"
     )
     assert ours > theirs["pairs_per_s"]

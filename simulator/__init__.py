@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .behaviour import Behaviour
-from .door import DoorController, DoorSettings
+from .personalities.door import DoorController, DoorSettings
 from .faults import FAULTS, Fault, behaviour_with
 from .scenario import Scenario
 from .station import Station

@@ -51,6 +51,8 @@ class Options:
         anchor: POSIX seconds on this machine's clock at which the scenario starts; ``None``: now.
         epoch: POSIX seconds that the scenario's clock shows then; ``None``: what the scenario says, else the anchor.
         resume_at: Run time from which the stations are taken over from another process.
+        closed_loop: Whether a station reports again as soon as everything it sent is answered: shows what a platform
+            can take, not what it will be given.
         stop: Asked twice a second whether the run is to end early.
     """
 
@@ -60,6 +62,7 @@ class Options:
     anchor: float | None = None
     epoch: float | None = None
     resume_at: float | None = None
+    closed_loop: bool = False
     stop: Callable[[], bool] | None = None
 
 
@@ -98,6 +101,7 @@ class _Run:
             target=target,
             ledger=self.ledger,
             resume_at=options.resume_at,
+            closed_loop=options.closed_loop,
             failed=self.health.failed,
         )
         self.shard = shard

@@ -54,6 +54,7 @@ class Shard:
         target: Host and port of the HJ 212 platform.
         ledger: Where messages are written down.
         resume_at: Run time from which stations are taken over; what was due before is not told again.
+        closed_loop: Whether a station reports again as soon as everything is answered.
         failed: Told why a connection could not be opened.
     """
 
@@ -68,6 +69,7 @@ class Shard:
         target: tuple[str, int],
         ledger: LedgerWriter | None = None,
         resume_at: float | None = None,
+        closed_loop: bool = False,
         failed: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
         self.scenario = scenario
@@ -80,6 +82,7 @@ class Shard:
         self.books = Books(epoch, ledger, self.joined_at)
         self.lines: dict[str, Line] = {}
         self.resume_at = resume_at
+        self.closed_loop = closed_loop
         self.stopped = False
         self.linked_at_end = 0
         self.first_on: float | None = None  #: when the first station was switched on
@@ -171,6 +174,7 @@ class Shard:
         books = self.books
         lines: Iterable[Line] = self.lines.values()
         found = Counts(
+            at_s=self.timers.now(),
             stations=len(self._members),
             switched_on=len(self.lines),
             messages=books.messages,

@@ -5,18 +5,19 @@ What stations have in common is built once and shared: the plan of a group, beha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any, Final
 
 from hj212 import RULES, Edition
+from hj212.encryption import Key
 from stationgate.exits import UsageFault
 from stationgate.language import _
 
 from ..codes import Codes
 from ..draws import draw
 from ..faults import find
-from ..reporter import Timeline, Witness
+from ..reporter import Witness
 from ..scenario import Event, FaultPlan, Member, Scenario, SiteGroup, StationGroup, selection
 from ..world import Intervention, Line, Shift, Site, SiteTemplate, Unit, What
 from .door import DoorSettings, LivingDoor
@@ -30,9 +31,6 @@ __all__ = ["BOOT_S", "MAX_SITES", "Building", "builder"]
 MAX_SITES: Final = 20_000
 #: How long a station takes to boot after a power cut, as the engine has it.
 BOOT_S: Final = 20.0
-#: How long after its event a late start may be that of the next shift.
-_LATE_WITHIN_S: Final = 86_400.0
-_MAX_DELAY_S: Final = 3600.0
 #: Outlets behind treatment units, whose state their loggers tell.
 _TREATED: Final = frozenset({"water", "flue-gas", "voc"})
 _WHATS: Final = {what.value: what for what in What}
@@ -48,7 +46,7 @@ class Building:
 
     Raises:
         UsageFault: If a station cannot be as the scenario wants it: a fault that its kind cannot have, a factor that
-            its edition has no code for, an event at a line or unit that is not there.
+            its edition has no code for.
     """
 
     def __init__(self, scenario: Scenario, epoch: float, witness: Witness | None) -> None:
@@ -70,7 +68,6 @@ class Building:
         for group in scenario.station:
             if group.count and group.personality.family in _MAKERS:
                 self._shared_by(group)
-        self._check_events()
         self._check_faults()
 
     def build(self, member: Member, at: float, resume_at: float | None) -> Any:
@@ -97,19 +94,19 @@ class Building:
         group = member.site_group
         if group is not None:
             return self._site(group, member.site_index)
-        return Site(own_template(member.group), self.seed, member.identity, self.epoch, self._done_to(None, 0))
+        own = member.group.own_site
+        return Site(site_template(own), self.seed, member.identity, self.epoch, self._done_to(own, 0))
 
     def _new_site(self, group: SiteGroup, index: int) -> Site:
         return Site(site_template(group), self.seed, group.name_of(index), self.epoch, self._done_to(group, index))
 
-    def _done_to(self, group: SiteGroup | None, index: int) -> tuple[Intervention, ...]:
+    def _done_to(self, group: SiteGroup, index: int) -> tuple[Intervention, ...]:
         """Return what the scenario's events do to a site."""
+        names = {"*", *group.line_names, *group.unit_names}
         return tuple(
             _intervention(event, self.epoch)
             for event in self._site_events
-            if not event.site or (group is not None and event.site in (group.name, group.name_of(index)))
-            if group is not None or event.which == "*"
-            if group is None or _has(group, event)
+            if event.site in ("", group.name, group.name_of(index)) and event.where in names
         )
 
     # Faults
@@ -143,14 +140,6 @@ class Building:
             for member in self.scenario.members():
                 if id(member.group) in refused and chosen(member):
                     raise _unfit(plan.name, member.group)
-
-    def _check_events(self) -> None:
-        for event in self._site_events:
-            groups = [g for g in self.scenario.site if event.site in ("", g.name) or g.index_of(event.site) is not None]
-            if event.which != "*" and not any(_has(group, event) for group in groups):
-                raise UsageFault(
-                    _("[[event]] {what}: no site has {which}").format(what=event.what, which=_where(event))
-                )
 
     # The past, for stations that are taken over
 
@@ -195,51 +184,16 @@ def site_template(group: SiteGroup) -> SiteTemplate:
     """
     try:
         shifts = tuple(Shift(begin, end) for begin, end in group.shift_seconds)
-        lines = tuple(Line(f"line{n}", group.line_kw, shifts) for n in range(1, group.lines + 1))
-        units = tuple(
-            Unit(
-                f"unit{n + 1}",
-                tuple(f"line{at + 1}" for at in range(group.lines) if at % group.units == n),
-                group.unit_kw,
-            )
-            for n in range(group.units)
-        )
+        lines = tuple(Line(name, group.line_kw, shifts, weekends=group.weekends) for name in group.line_names)
+        units = tuple(Unit(name, group.lines_of(n), group.unit_kw) for n, name in enumerate(group.unit_names))
+        return SiteTemplate(lines, units, group.people, group.openings_per_hour, group.outlet)
     except ValueError as error:
         raise UsageFault(_("[[site]] {name}: {error}").format(name=group.name, error=error)) from error
-    outlet = group.outlet if group.outlet != "none" else "water"
-    return SiteTemplate(lines, units, group.people, group.openings_per_hour, outlet)
-
-
-@lru_cache(maxsize=256)
-def own_template(group: StationGroup) -> SiteTemplate:
-    """Return the site of stations that have none: a plant where there is something to treat, people at a door."""
-    kind = group.personality
-    if kind.family == "meter" or kind.name in _TREATED:
-        return SiteTemplate(outlet=kind.name if kind.name in _TREATED else "water")
-    outlet = kind.name if kind.family == "logger" else "water"
-    return SiteTemplate((), (), group.people, group.openings_per_hour, outlet)
-
-
-def _where(event: Event) -> str:
-    """Return the name of a line or unit."""
-    if event.which == "*":
-        return "*"
-    return f"{'line' if event.what.startswith('line') else 'unit'}{event.which}"
-
-
-def _has(group: SiteGroup, event: Event) -> bool:
-    if event.which == "*":
-        return True
-    many = group.lines if event.what.startswith("line") else group.units
-    return event.which.isdecimal() and 1 <= int(event.which) <= many
 
 
 def _intervention(event: Event, epoch: float) -> Intervention:
-    what = _WHATS[event.what]
     begin = round(epoch + event.begin_s, 3)
-    if what is What.UNIT_LATE:
-        return Intervention(what, _where(event), begin, begin + _LATE_WITHIN_S, delay_s=min(event.for_s, _MAX_DELAY_S))
-    return Intervention(what, _where(event), begin, begin + max(event.for_s, 0.001))
+    return Intervention(_WHATS[event.what], event.where, begin, begin + event.for_s, event.share, event.delay_s)
 
 
 def _unfit(name: str, group: StationGroup) -> UsageFault:
@@ -288,7 +242,7 @@ def _door(building: Building, member: Member, at: float, resume_at: float | None
 def _logger_plan(building: Building, group: StationGroup) -> LoggerPlan:
     rules = RULES[Edition(group.edition)]
     try:
-        known = factors(group.kind, rules.edition, group.signals)
+        known = factors(group.personality.outlet, rules.edition, group.signals)
     except UnknownFactorError as error:
         raise UsageFault(f"[[station]] signals: {error}") from error
     program = building.scenario.program
@@ -301,8 +255,9 @@ def _logger_plan(building: Building, group: StationGroup) -> LoggerPlan:
         hour=group.hour,
         day=group.day,
         phase=group.phase,
-        states=group.kind in _TREATED,
+        states=group.personality.outlet in _TREATED,
         in_flight=group.in_flight,
+        key=Key.parse(group.key) if group.key else None,
         adjust=program.adjust if program is not None and program.adjusts else None,
     )
 

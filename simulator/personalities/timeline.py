@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
-
 from ..behaviour import Behaviour
 from ..draws import draw
 from ..faults import behaviour_with

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from itertools import groupby
 from typing import ClassVar, Final
 
@@ -21,7 +22,7 @@ from ..behaviour import Behaviour
 from ..draws import draw_bytes
 from ..reporter import COMMON_HANDLERS, WINDOW, Items, Reporter, Timeline, Witness
 from ..world import Outlet, Site, Summary
-from ..world.schedule import Schedule, day_of
+from ..world.schedule import day_of
 from . import noise
 from .factors import NOISE, Adjust, Factors, factors
 from .sums import DAY, HOUR, MINUTE, Sums, begin_of
@@ -39,6 +40,8 @@ _STATES: Final = 2
 #: Instants are at whole milliseconds; this is between two of them.
 _HALF_MS: Final = 0.0005
 _MINUTE_MS: Final = 60_000
+#: Stations that report on the clock write the same second.
+_shown = lru_cache(maxsize=1024)(format_time)
 _LENGTH_MS: Final = {HOUR: 3_600_000, DAY: 86_400_000}
 _COMMAND: Final = {MINUTE: "2051", HOUR: "2061", DAY: "2031"}
 _LEVEL: Final = {cn: level for level, cn in _COMMAND.items()}
@@ -139,7 +142,7 @@ class DataLogger(Reporter):
         clock_error_s: How much its clock was wrong then, where the scenario made it so.
     """
 
-    __slots__ = ("_first", "_gaps", "_minute", "_on_request", "_outlet", "_past", "_site", "_steady_until", "_sums")
+    __slots__ = ("_first", "_gaps", "_minute", "_asked", "_outlet", "_past", "_sums")
 
     settings: LoggerSettings
 
@@ -161,12 +164,10 @@ class DataLogger(Reporter):
         super().__init__(settings, behaviour, now, epoch, witness=witness, timeline=timeline)
         if clock_error_s:
             self._clock_error += clock_error_s
-        self._site = site
         self._outlet: Outlet = site.outlet(settings.mn, plan.factors.signals)
         self._minute = plan.minute_interval
-        self._on_request = 0
+        self._asked = 0
         self._past: tuple[Span, ...] = ()
-        self._steady_until = 0.0
         self._gaps: list[float | None] | None = None
         noisy = plan.factors.outlet == NOISE
         width, carried = (0, 0) if noisy else (plan.factors.width, len(plan.factors.cou))
@@ -293,8 +294,8 @@ class DataLogger(Reporter):
         self._next_report = round(due + wait, 3) if wait != self._interval else self._tick_from(due + 0.001)
         columns = self._read(due)
         known = self.settings.plan.factors
-        if not self._on_request & _SILENT and not behaviour.skips_report(index):
-            self.put("periodic", due, known.realtime(format_time(device_ms / 1000), columns), "2011")
+        if not self._asked & _SILENT and not behaviour.skips_report(index):
+            self.put("periodic", due, known.realtime(_shown(device_ms // 1000), columns), "2011")
         sums = self._sums
         if self.settings.plan.levels:
             if not sums.open(device_ms):
@@ -384,35 +385,34 @@ class DataLogger(Reporter):
 
     # Treatment units
 
-    def _states(self, at: float) -> tuple[list[int], float]:
-        """Return which treatment units run (1), and until when none changes; POSIX seconds."""
-        site = self._site
-        template = site.template
-        schedule = Schedule(template.lines, template.units, site.seed, site.name, site.interventions)
-        states, until = [], math.inf
-        for unit in template.units:
-            piece = next(piece for piece in schedule.pieces(unit, day_of(at)) if at < piece.end)
-            states.append(int(piece.grade > 0))
-            until = min(until, piece.end)
-        return states, until
+    def _states(self, at: float) -> list[int]:
+        """Return which treatment units run (1)."""
+        plant = self._outlet.plant
+        day = day_of(at)
+        found = []
+        for unit in plant.units:
+            piece = next(piece for piece in plant.schedule.pieces(unit, day) if at < piece.end)
+            found.append(int(piece.grade > 0))
+        return found
 
     def _tell_states(self, due: float, device_ms: int) -> None:
         """Tell the state of the treatment units, where it is new or wanted with each report (2021)."""
-        at = self._epoch + due
-        if (at < self._steady_until and not self._on_request & _STATES) or not self._site.template.units:
+        plant = self._outlet.plant
+        if not plant.units:
             return
-        states, self._steady_until = self._states(at)
-        if not self._on_request & _STATES:
-            last = self._last_before(due)
-            if last is not None and self._states(self._epoch + last)[0] == states:
+        at = self._epoch + due
+        if not self._asked & _STATES:
+            if due != self._first and plant.state(at).begin <= at - self._interval:
                 return
-        area = ";".join([f"SB{n}-RS={state}" for n, state in enumerate(states, 1)])
-        self.put("state", due, f"DataTime={format_time(device_ms / 1000)};{area}", "2021")
+            last = self._last_before(due)
+            if last is not None and self._states(self._epoch + last) == self._states(at):
+                return
+        area = ";".join([f"SB{n}-RS={state}" for n, state in enumerate(self._states(at), 1)])
+        self.put("state", due, f"DataTime={_shown(device_ms // 1000)};{area}", "2021")
 
     def _tell_hours(self, due: float, begin_ms: int, end_ms: int) -> None:
         """Tell how long each treatment unit ran on a day, hours (2041)."""
-        units = self._site.template.units
-        if not units:
+        if not self._outlet.plant.units:
             return
         plan = self.settings.plan
         moment = format_time((end_ms if plan.marks_end else begin_ms) / 1000)
@@ -421,18 +421,16 @@ class DataLogger(Reporter):
 
     def _hours(self, begin_ms: int, end_ms: int) -> Iterator[float]:
         """Yield the hours that each treatment unit ran within a stretch of the station's clock while it was on."""
-        site = self._site
-        template = site.template
-        schedule = Schedule(template.lines, template.units, site.seed, site.name, site.interventions)
+        plant = self._outlet.plant
         on_at = self._epoch + (self._past[0].first if self._past else self._first)
         begin = max(begin_ms / 1000 - self._clock_error, on_at)
         end = end_ms / 1000 - self._clock_error
-        for unit in template.units:
+        for unit in plant.units:
             yield (
                 sum(
                     max(0.0, min(piece.end, end) - max(piece.begin, begin))
                     for day in range(day_of(begin), day_of(end) + 1)
-                    for piece in schedule.pieces(unit, day)
+                    for piece in plant.schedule.pieces(unit, day)
                     if piece.grade > 0
                 )
                 / 3600
@@ -469,11 +467,11 @@ class DataLogger(Reporter):
         """Start the upload of 2011 or 2021; or bring real-time data of the past."""
         if request.parameter("BeginTime") is not None:
             return self._history(request, now)
-        self._on_request = self._on_request & ~_SILENT if request.cn == "2011" else self._on_request | _STATES
+        self._asked = self._asked & ~_SILENT if request.cn == "2011" else self._asked | _STATES
         return None
 
     def _stop(self, request: Message, now: float) -> None:
-        self._on_request = self._on_request | _SILENT if request.cn == "2012" else self._on_request & ~_STATES
+        self._asked = self._asked | _SILENT if request.cn == "2012" else self._asked & ~_STATES
 
     def _history(self, request: Message, now: float) -> ExeRtn | None:
         """Bring the records of a time range, read again."""

@@ -62,7 +62,7 @@ class Plan:
         seed: Of the scenario.
         interval_s: Seconds from one real-time report to the next.
         minute_interval: Minutes of a minute report; 0: none.
-        levels: The periods that are told when they end, the shortest first: of :data:`~.sums.MINUTE`, ``HOUR``, ``DAY``.
+        levels: The periods that are told when they end, the shortest first: of ``MINUTE``, ``HOUR``, ``DAY``.
         phase: Where in the interval they report: ``clock``, ``spread`` or ``start``.
         marks_end: Whether DataTime of a period is its end; the 2005 edition does not say (unconfirmed).
         states: When the state of treatment units is told (2021).

@@ -87,7 +87,7 @@ class Shard:
         self.epoch = epoch
         self.target = target
         self.part = part
-        self.timers = Timers(asyncio.get_running_loop(), base)
+        self.timers = Timers(asyncio.get_running_loop(), base, scenario.duration_s)
         self.joined_at = max(0.0, self.timers.now())
         self.books = Books(epoch, ledger, self.joined_at)
         self.lines: dict[str, Line] = {}
@@ -139,12 +139,16 @@ class Shard:
         return self.lines.get(identity)
 
     async def drain(self, limit_s: float) -> None:
-        """Begin nothing any more, and wait until what is under way is answered, but not for long."""
-        self.timers.close()
+        """Wait until all that was due before the end is done, and what is under way is answered, but not for long."""
         loop = asyncio.get_running_loop()
         end = loop.time() + limit_s
-        while loop.time() < end and any(line.linked and line.core.in_flight for line in self.lines.values()):
+        while loop.time() < end and not (self.timers.over and self._quiet):
             await asyncio.sleep(DRAIN_STEP_S)
+
+    @property
+    def _quiet(self) -> bool:
+        """Whether no answer is awaited."""
+        return not any(line.linked and line.core.in_flight for line in self.lines.values())
 
     async def stop(self) -> None:
         """End every link and whatever is under way."""

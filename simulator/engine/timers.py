@@ -29,11 +29,13 @@ class Timers:
     Args:
         loop: The loop.
         base: Its time at the start of the run: run time is ``loop.time() - base``.
+        limit: Run time of the end: what is due then is still done, however late the loop is, and nothing after it.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, base: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, base: float, limit: float = NEVER) -> None:
         self._loop = loop
         self.base = base
+        self._limit = limit
         self._heap: list[tuple[float, int, Alarmed]] = []
         self._number = 0
         self._handle: asyncio.TimerHandle | asyncio.Handle | None = None
@@ -41,8 +43,8 @@ class Timers:
         self._closed = False
 
     def now(self) -> float:
-        """Return run time: seconds since the start of the scenario."""
-        return self._loop.time() - self.base
+        """Return run time: seconds since the start of the scenario, until its end."""
+        return min(self._loop.time() - self.base, self._limit)
 
     def loop_time(self) -> float:
         """Return the loop's own time."""
@@ -61,6 +63,11 @@ class Timers:
         if when < self._handle_at:
             self._set(when)
 
+    @property
+    def over(self) -> bool:
+        """Whether everything is done that is due before the end."""
+        return not self._heap or self._heap[0][0] > self._limit
+
     def close(self) -> None:
         """Wake nobody any more."""
         self._closed = True
@@ -72,7 +79,7 @@ class Timers:
         if self._handle:
             self._handle.cancel()
         self._handle_at = when
-        if not self._closed:
+        if not self._closed and when <= self._limit:
             self._handle = self._loop.call_at(self.base + when, self._fire)
 
     def _fire(self) -> None:

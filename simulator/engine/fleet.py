@@ -35,6 +35,8 @@ SETTLE_S: Final = 0.0005
 #: How often the loop's lag is looked at and progress is told: on the real clock, and on a virtual one.
 HEARTBEAT_S: Final = 0.5
 VIRTUAL_HEARTBEAT_S: Final = 3600.0
+#: How often it is looked whether everything is told.
+DRAIN_STEP_S: Final = 0.05
 
 #: Told where a run stands; returns whether it is to go on.
 Progress = Callable[[Counts], object]
@@ -54,6 +56,11 @@ class Options:
         closed_loop: Whether a station reports again as soon as everything it sent is answered: shows what a platform
             can take, not what it will be given.
         stop: Asked twice a second whether the run is to end early.
+        gate: Asked before anything is written and before a link is opened whether that may be; see
+            :mod:`simulator.engine.lease`.
+        interim: Told twice a second what the run amounts to so far, without the digest; what that counts is in the
+            ledger's file by then.
+        drain_s: How long after the end what was due by then may still be told and answered, where it was held up.
     """
 
     part: tuple[int, int] = (0, 1)
@@ -64,6 +71,9 @@ class Options:
     resume_at: float | None = None
     closed_loop: bool = False
     stop: Callable[[], bool] | None = None
+    gate: Callable[[], bool] = lambda: True
+    interim: Callable[[FleetResult], object] | None = None
+    drain_s: float = 0.0
 
 
 class _Run:
@@ -102,12 +112,16 @@ class _Run:
             ledger=self.ledger,
             resume_at=options.resume_at,
             closed_loop=options.closed_loop,
+            gate=options.gate,
             failed=self.health.failed,
         )
         self.shard = shard
         try:
+            if options.drain_s:
+                shard.timers.limit = self.scenario.duration_s + SETTLE_S
             shard.start()
             await self._watch(shard, base + self.scenario.duration_s + SETTLE_S)
+            await self._drain(shard, loop.time() + options.drain_s)
             if self.early or not any(line.failures for line in shard.lines.values()) or self.counts().connected:
                 return
             raise self._no_platform()
@@ -131,11 +145,25 @@ class _Run:
             if wake < end:
                 if self.options.progress:
                     self.options.progress(self.counts())
+                if self.options.interim:
+                    self.options.interim(
+                        FleetResult(self.counts(), False, f"{0:064x}", latency=shard.books.latency.encode())
+                    )
                 if self._nobody_there(shard):
                     raise self._no_platform()
                 if self.options.stop and self.options.stop():
                     self.early = True
                     return
+
+    async def _drain(self, shard: Shard, end: float) -> None:
+        """Give what was due by the end of the scenario the time to go out and be answered."""
+        loop = asyncio.get_running_loop()
+        while not self.early and loop.time() < end:
+            if not shard.books.open and shard.timers.next_at > shard.timers.limit:
+                return
+            await asyncio.sleep(DRAIN_STEP_S)
+            if self.options.stop and self.options.stop():
+                self.early = True
 
     def _nobody_there(self, shard: Shard) -> bool:
         first = shard.first_on

@@ -55,6 +55,7 @@ class Shard:
         ledger: Where messages are written down.
         resume_at: Run time from which stations are taken over; what was due before is not told again.
         closed_loop: Whether a station reports again as soon as everything is answered.
+        gate: Asked before anything is written and before a link is opened whether that may be.
         failed: Told why a connection could not be opened.
     """
 
@@ -70,6 +71,7 @@ class Shard:
         ledger: LedgerWriter | None = None,
         resume_at: float | None = None,
         closed_loop: bool = False,
+        gate: Callable[[], bool] = lambda: True,
         failed: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
         self.scenario = scenario
@@ -77,13 +79,15 @@ class Shard:
         self.epoch = epoch
         self.target = target
         self.part = part
-        self.timers = Timers(asyncio.get_running_loop(), base)
+        self.timers = Timers(asyncio.get_running_loop(), base, gate)
         self.joined_at = max(0.0, self.timers.now())
         self.books = Books(epoch, ledger, self.joined_at)
         self.lines: dict[str, Line] = {}
         self.resume_at = resume_at
         self.closed_loop = closed_loop
+        self.gate = gate
         self.stopped = False
+        self._settled_s = NEVER  # where it stood when it was stopped
         self.linked_at_end = 0
         self.first_on: float | None = None  #: when the first station was switched on
         self._failed = failed
@@ -124,6 +128,7 @@ class Shard:
 
     async def stop(self) -> None:
         """End every link and whatever is under way."""
+        self._settled_s = self.settled_s()
         self.stopped = True
         self.timers.close()
         self._dialling.clear()
@@ -153,7 +158,7 @@ class Shard:
         host, port = self.target
         while self._dialling:
             line = self._dialling.popleft()
-            if line.off or line.out_of_reach or line.linked:
+            if line.off or line.out_of_reach or line.linked or not self.gate():
                 continue
             local = {"local_addr": (line.source, 0)} if line.source else {}
             try:
@@ -169,6 +174,10 @@ class Shard:
 
     # Sums
 
+    def settled_s(self) -> float:
+        """Return the run time before which everything was told, and answered or given up by its station."""
+        return max(0.0, min(self.books.settled_s(), self.timers.next_at, self.timers.now(), self._settled_s))
+
     def counts(self) -> Counts:
         """Return where the shard stands now."""
         books = self.books
@@ -181,6 +190,7 @@ class Shard:
             acknowledged=books.acknowledged,
             dropped=books.dropped_count,
             late_s=books.late_s,
+            settled_s=self.settled_s(),
             faults=dict(books.damaged),
         )
         for line in lines:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections.abc import Callable
 from typing import Final, Protocol
 
 __all__ = ["AT_ONCE", "NEVER", "Alarmed", "Timers"]
@@ -29,16 +30,24 @@ class Timers:
     Args:
         loop: The loop.
         base: Its time at the start of the run: run time is ``loop.time() - base``.
+        gate: Asked before anybody is woken whether that may be; once it is shut, it stays so.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, base: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, base: float, gate: Callable[[], bool] = lambda: True) -> None:
         self._loop = loop
+        self._gate = gate
         self.base = base
         self._heap: list[tuple[float, int, Alarmed]] = []
         self._number = 0
         self._handle: asyncio.TimerHandle | asyncio.Handle | None = None
         self._handle_at = NEVER
         self._closed = False
+        self.limit = NEVER  #: nothing is woken for a later run time than this
+
+    @property
+    def next_at(self) -> float:
+        """Run time before which there is nothing left to do; :data:`NEVER` where there is nothing at all."""
+        return self._heap[0][0] if self._heap else NEVER
 
     def now(self) -> float:
         """Return run time: seconds since the start of the scenario."""
@@ -74,7 +83,9 @@ class Timers:
     def _fire(self) -> None:
         self._handle = None
         self._handle_at = NEVER
-        heap, now = self._heap, self.now()
+        if not self._gate():
+            return
+        heap, now = self._heap, min(self.now(), self.limit)
         for _ in range(AT_ONCE):
             if not heap or heap[0][0] > now:
                 break
@@ -82,5 +93,5 @@ class Timers:
             if when == who.armed:
                 who.armed = NEVER
                 who.alarm(now)
-        if heap and not self._closed:
+        if heap and not self._closed and heap[0][0] <= self.limit:
             self._set(heap[0][0])

@@ -147,6 +147,9 @@ def _print_result(result: FleetResult, as_json: bool) -> None:
         click.echo(note, err=True)
     click.echo(_("digest {digest}").format(digest=result.digest), err=as_json)
     if as_json:
+        more = {"event": "summary", "latency": times, "faults": counts.faults, "dropped": counts.dropped}
+        more |= {"late_s": round(counts.late_s, 3), "lag_s": round(counts.lag_s, 3), "reasons": list(result.reasons)}
+        click.echo(json_line(more))
         end = {
             "event": "run-end",
             "stations": counts.stations,
@@ -155,8 +158,5 @@ def _print_result(result: FleetResult, as_json: bool) -> None:
             "degraded": result.degraded,
             "digest": result.digest,
             "exit_code": int(result.exit_code),
-            "reasons": list(result.reasons),
-            "latency": times,
-            "faults": counts.faults,
         }
         click.echo(json_line(end))

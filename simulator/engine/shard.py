@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from ..ledger import LedgerWriter
@@ -22,6 +23,9 @@ __all__ = ["CONNECTING", "CONNECT_TIMEOUT_S", "Builder", "Shard"]
 CONNECTING: Final = 256
 #: A connection that is not there after this long is not coming.
 CONNECT_TIMEOUT_S: Final = 10.0
+
+#: How often it is looked whether everything is answered at the end.
+DRAIN_STEP_S: Final = 0.02
 
 #: Builds the station of a member: (member, run time it is switched on, run time it is taken over or ``None``).
 Builder = Callable[[Member, float, float | None], Core]
@@ -40,6 +44,10 @@ class _SwitchOn:
 
     def alarm(self, now: float) -> None:
         self.shard.switch_on(self.member, self.at)
+
+
+def _itself(line: Line) -> Line:
+    return line
 
 
 class Shard:
@@ -122,13 +130,27 @@ class Shard:
         sources = self.scenario.target.sources
         return sources[member.number % len(sources)] if sources else ""
 
+    @property
+    def complete(self) -> bool:
+        """Whether every station is switched on."""
+        return len(self.lines) == len(self._members)
+
     def line_of(self, identity: str) -> Line | None:
         """Return the line of a station, ``None`` as long as it was not switched on."""
         return self.lines.get(identity)
 
+    async def drain(self, limit_s: float) -> None:
+        """Begin nothing any more, and wait until what is under way is answered, but not for long."""
+        self._settled_s = self.settled_s()
+        self.timers.close()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + limit_s
+        while loop.time() < end and any(line.linked and line.core.in_flight for line in self.lines.values()):
+            await asyncio.sleep(DRAIN_STEP_S)
+
     async def stop(self) -> None:
         """End every link and whatever is under way."""
-        self._settled_s = self.settled_s()
+        self._settled_s = self.settled_s()  # what is not told yet is forgotten with the timers
         self.stopped = True
         self.timers.close()
         self._dialling.clear()
@@ -160,10 +182,10 @@ class Shard:
             line = self._dialling.popleft()
             if line.off or line.out_of_reach or line.linked or not self.gate():
                 continue
-            local = {"local_addr": (line.source, 0)} if line.source else {}
+            local = (line.source, 0) if line.source else None
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                    await loop.create_connection(lambda line=line: line, host, port, **local)  # type: ignore[misc]
+                    await loop.create_connection(partial(_itself, line), host, port, local_addr=local)
             except (OSError, TimeoutError) as error:
                 self._failed(error)
                 line.failed()

@@ -14,9 +14,8 @@ from accessctl import Opening as OpeningRecord
 from accessctl import OpeningMethod, load, read
 from hj212 import ExeRtn, Message, QnRtn, parse_segment
 from hj212.times import parse_qn, parse_time
-from simulator import DoorController, DoorSettings, Method, Opening
+from simulator import DoorController, DoorSettings, Method, Opening, reporter
 from simulator import door as door_module
-from simulator import reporter
 from simulator.behaviour import Behaviour, Device, Upload, copy_message
 from simulator.clock import EPOCH
 from simulator.codes import Codes

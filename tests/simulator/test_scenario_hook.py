@@ -138,3 +138,15 @@ def test_value_that_is_no_number(city: Written, value: str) -> None:
 )
 def test_hook_that_is_not_there(city: Written, hook: str, message: str) -> None:
     assert refusal(city(GROUPS, hook)) == message
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_hook_of_the_guide(city: Written, language: str) -> None:
+    guide = Path(__file__).resolve().parents[2] / "docs" / language / "howto" / "scenario-with-faults.md"
+    source = guide.read_text("utf-8").split("<!-- example: file city.py -->\n```python\n")[1].split("```")[0]
+    scenario = load(city(source, more="[[station]]\ncount = 5\nmn = 'A5'\n"))
+    assert [(group.name, group.interval_s) for group in scenario.station] == [("often", 450.0), ("rest", 900.0)]
+    assert [one.identity for one in scenario.members()] == ["A5", "A6", "A7", "A8", "A9"]
+    assert scenario.program is not None
+    assert scenario.program.adjust("A7", "w00000", 0.0, 10_000, 2) == 10_300
+    assert scenario.program.adjust("A8", "w00000", 0.0, 10_000, 2) == 10_000

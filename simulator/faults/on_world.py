@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from hj212 import Message
 from hj212.times import format_time
@@ -157,9 +158,10 @@ def _open_time_utc(b: Behaviour) -> None:
 
 @fault("send-time-as-open-time", "world", "FAIL", "fills in the opening time when it sends", "开门时间填成发送时间")
 def _send_time_as_open_time(b: Behaviour) -> None:
-    def stamp(upload: Upload, door: DoorDevice, now: float) -> Message:
+    def stamp(upload: Upload, device: Device, now: float) -> Message:
         if upload.kind != "record":
             return upload.message
+        door = cast(DoorDevice, device)  # nothing else has records of openings
         changed = copy_message(upload.message)
         for item in changed.items:
             for pair in item:

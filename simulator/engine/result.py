@@ -32,7 +32,9 @@ class Counts:
     lag_s: float = 0.0  #: the longest time the loop was late
     late_s: float = 0.0  #: the longest time from the instant a message was due to its sending
     cpu: float = 0.0  #: cores used, since the beginning
-    settled_s: float = 0.0  #: run time before which everything was told, and answered or given up
+    settled_s: float = field(
+        default=0.0, compare=False
+    )  #: run time before which everything was told, and answered or given up
     faults: dict[str, int] = field(default_factory=dict)  #: messages sent damaged on purpose, by fault
 
 

@@ -128,7 +128,7 @@ class _Run:
                 await self._drain(shard, loop.time() + options.drain_s)
             elif not self.virtual:
                 await shard.drain(GRACE_S)
-            if self.early or not any(line.failures for line in shard.lines.values()) or self.counts().connected:
+            if self.early or not self._failures(shard) or self.counts().connected:
                 return
             raise self._no_platform()
         finally:
@@ -171,7 +171,8 @@ class _Run:
         """Give what was due by the end of the scenario the time to go out and be answered."""
         loop = asyncio.get_running_loop()
         while not self.early and loop.time() < end:
-            if not shard.books.open and shard.timers.next_at > shard.timers.limit:
+            told = not shard.books.open and shard.timers.next_at > shard.timers.limit
+            if told or (self._failures(shard) and not self.counts().connected):
                 return
             await asyncio.sleep(DRAIN_STEP_S)
             if self.options.stop and self.options.stop():
@@ -183,8 +184,11 @@ class _Run:
             first is not None
             and shard.timers.now() - max(first, shard.joined_at) > NO_PLATFORM_S
             and not any(line.connects for line in shard.lines.values())
-            and any(line.failures for line in shard.lines.values())
+            and self._failures(shard)
         )
+
+    def _failures(self, shard: Shard) -> bool:
+        return any(line.failures for line in shard.lines.values())
 
     def _no_platform(self) -> EnvironmentFault:
         target = self.scenario.target

@@ -33,7 +33,7 @@ from hj212 import HJ_212_2017, Connection, Role
 from hj212.editions import RULES
 from hj212.events import MessageReceived
 from simulator import Scenario
-from simulator.engine import Counts, FleetResult, Options, Plan, run_fleet_virtual
+from simulator.engine import Counts, FleetResult, Options, Plan, cluster, run_fleet_virtual
 from simulator.engine.cluster import Cluster, play_on_cluster
 from simulator.engine.lease import DRIFT, MARGIN_S
 from simulator.ledger.reading import LedgerFile
@@ -186,15 +186,8 @@ class Dask:
 
     def end(self) -> None:
         for process in [*self.workers, self.scheduler]:
-            if process.poll() is None:
-                process.send_signal(signal.SIGCONT)
-                process.terminate()
-        for process in [*self.workers, self.scheduler]:
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            process.kill()
+            process.wait()
 
 
 @pytest.fixture(scope="module")
@@ -391,7 +384,8 @@ def test_interrupted_client_ends_its_shards_and_keeps_their_ledgers(
     assert LedgerFile(tmp_path / "city.ledger")
 
 
-def test_no_scheduler() -> None:
+def test_no_scheduler(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cluster, "CONNECT_S", 0.5)
     with pytest.raises(EnvironmentFault) as missing:
         play_on_cluster(Plan(scenario=city(1.0)), Cluster(scheduler="tcp://127.0.0.1:1"))
     assert missing.value.message == "there is no Dask scheduler at tcp://127.0.0.1:1"

@@ -24,7 +24,7 @@ class Hit:
     """Something that happens to whoever holds the lease then."""
 
     after_s: float  #: seconds after the hit before
-    what: str  #: ``dead``, ``paused``, or ``cut``: nothing reaches it and nothing comes from it
+    what: str  #: ``dead``, ``paused``, ``cut``: nothing reaches it and nothing comes from it; ``doubt``: a new stint
     for_s: float  #: how long; for a dead one, until its closed connection is noticed
 
 
@@ -107,13 +107,16 @@ class City:
 
     def answer(self, holder: Holder, confirmed: float | None) -> None:
         clock = holder.clock(self.now)
-        if confirmed is not None:
-            holder.lease.renewed(confirmed, clock)
+        if confirmed is not None and holder.lease.renewed(confirmed, clock):
+            self.note()
         stamp = holder.lease.stamp(clock)
         self.carry(holder, lambda: self.succession.heard(holder.number, stamp, self.now), inwards=False)
 
-    def look(self) -> None:
+    def note(self) -> None:
         self.senders.append((self.now, [n for n, holder in self.holders.items() if holder.may_send(self.now)]))
+
+    def look(self) -> None:
+        self.note()
         self.at(self.now + LOOK_S, self.look)
 
     def hit(self, hit: Hit) -> None:
@@ -125,6 +128,8 @@ class City:
             self.at(self.now + hit.for_s, lambda: self.succession.closed(holder.number, self.now))
         elif hit.what == "paused":
             holder.paused_until = self.now + hit.for_s
+        elif hit.what == "doubt":
+            self.propose()
         else:
             holder.cut_until = self.now + hit.for_s
 
@@ -148,7 +153,7 @@ weathers = st.builds(
     lost=st.sampled_from([0.0, 0.05, 0.3]),
     doubled=st.sampled_from([0.0, 0.1]),
     delay_s=st.sampled_from([0.1, BEAT_S, 2 * LENGTH_S]),
-    hits=st.lists(st.builds(Hit, seconds, st.sampled_from(["dead", "paused", "cut"]), seconds), max_size=8).map(tuple),
+    hits=st.lists(st.builds(Hit, seconds, st.sampled_from(["dead", "paused", "cut", "doubt"]), seconds), max_size=8).map(tuple),
 )
 
 

@@ -11,14 +11,12 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import ipaddress
 import math
 import time
 import uuid
 from collections.abc import Coroutine, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from stationgate import __version__
@@ -30,6 +28,7 @@ from .fleet import Progress
 from .lease import LEASE_S, RENEWALS, Succession
 from .processes import Plan
 from .result import Counts, FleetResult, merged, summed
+from .roster import Posting, ShardState, Worker, is_loopback
 from .stint import Answer, Assignment, Order, beat, pack, play, steady, version
 
 __all__ = ["MAX_SHARDS", "Cluster", "play_on_cluster"]
@@ -50,6 +49,10 @@ SOON_S: Final = 0.1
 #: How often the list of workers is asked for, and progress is told.
 LOOK_S: Final = 2.0
 TELL_S: Final = 0.5
+#: How the scheduler calls it that the connection of a worker was closed, and not for instance that it was not heard of.
+_CLOSED: Final = "handle-worker-cleanup"
+#: Errors of a task that say no more than that its worker is gone, or that it is not wanted any more.
+_LOST: Final = ("KilledWorker", "CancelledError", "FutureCancelledError")
 #: How long the shards are waited for after they were told to end, and for the rest of a ledger.
 STOP_S: Final = 15.0
 COLLECT_S: Final = 30.0
@@ -68,75 +71,6 @@ class Cluster:
     scheduler: str
     shards: int | None = None
     lease_s: float = LEASE_S
-
-
-@dataclass(slots=True, eq=False)
-class _Worker:
-    """A worker of the cluster as it is seen from here."""
-
-    address: str
-    threads: int
-    packed: asyncio.Task[Any] | None = None  #: brings the scenario into its memory
-    asked: asyncio.Task[Any] | None = None  #: the beat that is under way
-    asked_at: float = 0.0
-    beat_at: float = 0.0  #: when the next one is due
-    gone: bool = False
-    stints: list[_Stint] = field(default_factory=list)
-
-    def silent(self, now: float, beat_s: float) -> bool:
-        """Tell whether it has not answered for two beats."""
-        return self.asked is not None and now - self.asked_at > 2 * beat_s
-
-
-@dataclass(slots=True, eq=False)
-class _Stint:
-    """A stint as it is seen from here."""
-
-    assignment: Assignment
-    worker: _Worker
-    began_at: float
-    part: Part | None
-    task: asyncio.Task[None] | None = None  #: hands it out
-    future: Any = None
-    known: bool = False  #: whether it ever answered
-    ended: bool = False
-    whole: bool = False
-    result: FleetResult | None = None
-    forgotten: bool = False
-
-    def release(self) -> None:
-        """Let the scheduler forget the task: it may run nowhere else."""
-        if self.future is not None:
-            self.future.release()
-            self.future = None
-
-    @property
-    def collected(self) -> bool:
-        """Whether nothing of it is wanted any more."""
-        return self.ended and (self.part is None or self.part.complete)
-
-
-@dataclass(slots=True, eq=False)
-class _Shard:
-    """A shard and its stints."""
-
-    index: int
-    succession: Succession
-    stints: dict[int, _Stint] = field(default_factory=dict)
-    settled_s: float = 0.0  #: run time before which everything is acknowledged, and in the ledger that is here
-    wanted_at: float | None = None  #: since when a worker is looked for
-    why: str = ""  #: why it was taken over the last time
-    done: bool = False
-
-    @property
-    def latest(self) -> _Stint | None:
-        """The stint that was begun last."""
-        return self.stints.get(self.succession.latest)
-
-    @property
-    def holder(self) -> _Stint | None:
-        """The stint that plays or played last."""
-        return self.stints.get(self.succession.holder)
 
 
 def play_on_cluster(plan: Plan, cluster: Cluster, show: Progress = lambda counts: None) -> FleetResult:
@@ -174,8 +108,8 @@ class _Run:
         self.beat_s = cluster.lease_s / RENEWALS
         self.anchor = 0.0
         self.epoch = 0.0
-        self.shards: list[_Shard] = []
-        self.workers: dict[str, _Worker] = {}
+        self.shards: list[ShardState] = []
+        self.workers: dict[str, Worker] = {}
         self.stopping = False
         self.fault: Fault | None = None
         self.reasons: list[str] = []
@@ -246,7 +180,7 @@ class _Run:
         self.anchor = time.time() + LEAD_S if self.plan.anchor is None else self.plan.anchor
         epoch = self.plan.scenario.epoch
         self.epoch = round(self.anchor, 3) if epoch is None else epoch
-        self.shards = [_Shard(index, Succession(self.cluster.lease_s)) for index in range(wanted)]
+        self.shards = [ShardState(index, Succession(self.cluster.lease_s)) for index in range(wanted)]
         for shard in self.shards:
             self._hand_out(shard)
         self._note_loopback()
@@ -265,8 +199,8 @@ class _Run:
 
     def _note_loopback(self) -> None:
         """Say it where the workers are elsewhere, and the platform is asked for on loopback."""
-        hosts = [_host(address) for address in self.workers]
-        if _is_loopback(self.plan.scenario.target.host) and not all(map(_is_loopback, hosts)):
+        elsewhere = not all(is_loopback(worker.host) for worker in self.workers.values())
+        if elsewhere and is_loopback(self.plan.scenario.target.host):
             self.notes.append(
                 _("the target is a loopback address: each worker looked for the platform on its own machine")
             )
@@ -334,7 +268,7 @@ class _Run:
         self._looked_at = steady()
         for address, threads in there.items():
             if address not in self.workers or self.workers[address].gone:
-                self.workers[address] = _Worker(address, max(1, threads))
+                self.workers[address] = Worker(address, max(1, threads))
         for address, worker in self.workers.items():
             worker.gone = worker.gone or address not in there
 
@@ -354,17 +288,17 @@ class _Run:
             if not stint.ended:
                 self._shard_of(stint).succession.closed(stint.assignment.number, now)
 
-    def _shard_of(self, stint: _Stint) -> _Shard:
+    def _shard_of(self, stint: Posting) -> ShardState:
         return self.shards[stint.assignment.shard]
 
-    def _free_worker(self, now: float) -> _Worker | None:
+    def _free_worker(self, now: float) -> Worker | None:
         """Return the worker with the fewest shards for its threads that answers; ``None`` if none does."""
         there = [w for w in self.workers.values() if not w.gone and not w.silent(now, self.beat_s)]
         return min(there, key=lambda w: (sum(not s.ended for s in w.stints) / w.threads, w.address), default=None)
 
     # Stints
 
-    def _hand_out(self, shard: _Shard) -> bool:
+    def _hand_out(self, shard: ShardState) -> bool:
         """Begin a stint of a shard on a worker; it waits there for its grant. Return whether there is a worker."""
         now = steady()
         worker = self._free_worker(now)
@@ -383,14 +317,15 @@ class _Run:
             closed_loop=self.plan.closed_loop,
             language=current(),
         )
-        part = Part(_part_path(self.plan.ledger, assignment)) if self.plan.ledger is not None else None
-        stint = _Stint(assignment, worker, now, part)
+        ledger = self.plan.ledger
+        part = None if ledger is None else Part(ledger.with_name(f"{ledger.name}.{shard.index}-{number}"))
+        stint = Posting(assignment, worker, now, part)
         shard.stints[number] = stint
         worker.stints.append(stint)
         stint.task = self._start(self._bring(stint))
         return True
 
-    async def _bring(self, stint: _Stint) -> None:
+    async def _bring(self, stint: Posting) -> None:
         """Bring a stint to its worker: the scenario once, then the task."""
         worker = stint.worker
         if worker.packed is None:
@@ -412,8 +347,13 @@ class _Run:
             allow_other_workers=False,
         )
         worker.beat_at = 0.0
+        error = await stint.future.exception()
+        if error is not None and not worker.gone and type(error).__name__ not in _LOST:
+            what = f"{type(error).__name__}: {error}"
+            where = _("shard {shard} on {worker}: {what}")
+            self.fault = EnvironmentFault(where.format(shard=stint.place, worker=worker.address, what=what))
 
-    def _look_after(self, shard: _Shard, now: float) -> None:
+    def _look_after(self, shard: ShardState, now: float) -> None:
         """Have a successor ready where the holder is not heard of, and see that the one that waits can be."""
         if shard.done:
             return
@@ -437,18 +377,18 @@ class _Run:
                 _("start more workers"),
             )
 
-    def _is_lost(self, stint: _Stint, now: float) -> bool:
+    def _is_lost(self, stint: Posting, now: float) -> bool:
         return stint.ended or stint.worker.gone or stint.worker.silent(now, self.beat_s)
 
-    def _not_begun(self, stint: _Stint) -> Fault:
+    def _not_begun(self, stint: Posting) -> Fault:
         return EnvironmentFault(
             _("shard {shard} did not begin on {worker} within {s} s").format(
-                shard=_name(stint), worker=stint.worker.address, s=f"{BEGIN_S:g}"
+                shard=stint.place, worker=stint.worker.address, s=f"{BEGIN_S:g}"
             ),
             _("something else takes all threads of the worker"),
         )
 
-    def _why(self, stint: _Stint) -> str:
+    def _why(self, stint: Posting) -> str:
         if stint.ended:
             return _("its worker was told to end, or its lease had expired")
         if stint.worker.gone:
@@ -457,7 +397,7 @@ class _Run:
 
     # Beats
 
-    def _beat(self, worker: _Worker, now: float) -> None:
+    def _beat(self, worker: Worker, now: float) -> None:
         """Beat the stints of a worker, one beat at a time."""
         if worker.gone:
             for stint in worker.stints:
@@ -472,7 +412,7 @@ class _Run:
         worker.beat_at = now + self.beat_s
         worker.asked = self._start(self._ask(worker, orders))
 
-    def _order(self, stint: _Stint, now: float) -> Order:
+    def _order(self, stint: Posting, now: float) -> Order:
         shard, number = self._shard_of(stint), stint.assignment.number
         held_before = shard.succession.holder
         confirmed = None if self.stopping or stint.ended else shard.succession.confirm(number, now)
@@ -489,12 +429,12 @@ class _Run:
             forget=stint.collected,
         )
 
-    def _taken_over(self, shard: _Shard, before: int) -> None:
+    def _taken_over(self, shard: ShardState, before: int) -> None:
         """Write down that a shard goes on with another stint."""
         stint = shard.stints[before]
         self.reasons.append(
             _("shard {shard} was taken over from {worker} at {at} s, all of it from {resume} s on: {why}").format(
-                shard=_name(stint),
+                shard=stint.place,
                 worker=stint.worker.address,
                 at=f"{time.time() - self.anchor:.1f}",
                 resume=f"{shard.settled_s:.1f}",
@@ -503,7 +443,7 @@ class _Run:
         )
         shard.why = ""
 
-    async def _ask(self, worker: _Worker, orders: dict[str, Order]) -> None:
+    async def _ask(self, worker: Worker, orders: dict[str, Order]) -> None:
         """Carry a beat to a worker through the scheduler, and take in what it answers."""
         try:
             answers = await self._client.run(beat, orders, workers=[worker.address], on_error="return")
@@ -519,61 +459,27 @@ class _Run:
             if name in orders:
                 self._hear(stint, answer.get(name), orders[name], now)
         worker.stints = [stint for stint in worker.stints if not stint.forgotten]
-        if any(self._is_urgent(stint) for stint in worker.stints):
+        if any(self.stopping or self._shard_of(stint).is_urgent(stint) for stint in worker.stints):
             worker.beat_at = min(worker.beat_at, now + SOON_S)
 
-    def _is_urgent(self, stint: _Stint) -> bool:
-        """Tell whether the next beat ought to come soon: there is a grant to give, or something to fetch."""
+    def _hear(self, stint: Posting, answer: Answer | None, order: Order, now: float) -> None:
+        """Take in what a stint answered; ``None``: its worker does not know it, yet or any more."""
         shard = self._shard_of(stint)
-        waits = stint.assignment.number == shard.succession.latest != shard.succession.holder
-        return waits or stint.ended or self.stopping or (stint.part is not None and stint.part.behind)
-
-    def _hear(self, stint: _Stint, answer: Answer | None, order: Order, now: float) -> None:
-        """Take in what a stint answered."""
         if answer is None:
             stint.forgotten = stint.known or self.stopping
             return
-        stint.known = True
-        shard, number = self._shard_of(stint), stint.assignment.number
-        shard.succession.heard(number, answer.stamp, now)
-        if answer.result is not None:
-            stint.result = answer.result
-        settled = answer.result.counts.settled_s if answer.result is not None else 0.0
-        if stint.part is not None:
-            settled = stint.part.take(order.received, answer.piece, answer.size, settled)
-        shard.settled_s = max(shard.settled_s, settled)
-        if order.forget:
-            stint.forgotten = True
-        if answer.ended and not stint.ended:
-            self._ended(shard, stint, answer)
-
-    def _ended(self, shard: _Shard, stint: _Stint, answer: Answer) -> None:
-        stint.ended, stint.whole = True, answer.whole
-        shard.succession.ended(stint.assignment.number)
-        if answer.fault is not None and self.fault is None and not self.stopping:
+        shard.hear(stint, answer, order, now)
+        if answer.fault is not None and self.fault is None and not self.stopping and stint is shard.latest:
             sentence, hint, code = answer.fault
-            where = _("shard {shard} on {worker}: {what}").format(
-                shard=_name(stint), worker=stint.worker.address, what=sentence
-            )
-            self.fault = UsageFault(where, hint) if code == ExitCode.USAGE else EnvironmentFault(where, hint)
-        if answer.whole and stint is shard.holder:
-            shard.done = True
+            kind = UsageFault if code == ExitCode.USAGE else EnvironmentFault
+            where = _("shard {shard} on {worker}: {what}")
+            self.fault = kind(where.format(shard=stint.place, worker=stint.worker.address, what=sentence), hint)
 
     # Sums
 
     def _parts(self) -> Iterator[FleetResult]:
-        """Yield what each stint amounts to; the stations are those of the stints that played last."""
         for shard in self.shards:
-            for stint in shard.stints.values():
-                if stint.result is None:
-                    continue
-                if stint is shard.holder:
-                    yield stint.result
-                else:
-                    counts = replace(
-                        stint.result.counts, stations=0, switched_on=0, connected=0, linked=0, settled_s=shard.settled_s
-                    )
-                    yield replace(stint.result, counts=counts, digest="0")
+            yield from shard.results()
 
     def _counts(self) -> Counts:
         counts = summed(part.counts for part in self._parts())
@@ -589,7 +495,7 @@ class _Run:
                 if part is not None and stint.known and not part.complete:
                     self.reasons.append(
                         _("the ledger of shard {shard} on {worker} could not be fetched to its end{why}").format(
-                            shard=_name(stint), worker=stint.worker.address, why=f": {part.why}" if part.why else ""
+                            shard=stint.place, worker=stint.worker.address, why=f": {part.why}" if part.why else ""
                         )
                     )
         return replace(
@@ -606,28 +512,3 @@ class _Run:
         why = join(parts, self.plan.ledger)
         if why:
             self.reasons.append(_("the ledger {file} is not complete: {why}").format(file=self.plan.ledger, why=why))
-
-
-#: How the scheduler calls it that the connection of a worker was closed, and not for instance that it was not heard of.
-_CLOSED: Final = "handle-worker-cleanup"
-
-
-def _name(stint: _Stint) -> str:
-    return f"{stint.assignment.shard}/{stint.assignment.of}"
-
-
-def _part_path(ledger: Path, assignment: Assignment) -> Path:
-    return ledger.with_name(f"{ledger.name}.{assignment.shard}-{assignment.number}")
-
-
-def _host(address: str) -> str:
-    return address.rpartition("://")[2].rpartition(":")[0].strip("[]")
-
-
-def _is_loopback(host: str) -> bool:
-    if host in ("localhost", ""):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -24,7 +24,9 @@ CONNECTING: Final = 256
 #: A connection that is not there after this long is not coming.
 CONNECT_TIMEOUT_S: Final = 10.0
 
-#: How often it is looked whether everything is answered at the end.
+#: How long links may take to close; then they are cut.
+CLOSE_S: Final = 2.0
+#: How often it is looked whether everything is answered, or closed, at the end.
 DRAIN_STEP_S: Final = 0.02
 
 #: Builds the station of a member: (member, run time it is switched on, run time it is taken over or ``None``).
@@ -62,7 +64,7 @@ class Shard:
         target: Host and port of the HJ 212 platform.
         ledger: Where messages are written down.
         resume_at: Run time from which stations are taken over; what was due before is not told again.
-        closed_loop: Whether a station reports again as soon as everything is answered.
+        closed_loop: Whether a station reports again as soon as everything is answered, once all of them are linked.
         gate: Asked before anything is written and before a link is opened whether that may be.
         failed: Told why a connection could not be opened.
     """
@@ -92,8 +94,9 @@ class Shard:
         self.books = Books(epoch, ledger, self.joined_at)
         self.lines: dict[str, Line] = {}
         self.resume_at = resume_at
-        self.closed_loop = closed_loop
+        self.closed_loop = False  #: whether stations report as soon as they are answered, now that all are linked
         self.gate = gate
+        self._loop_wanted = closed_loop
         self.stopped = False
         self._settled_s = NEVER  # where it stood when it was stopped
         self.linked_at_end = 0
@@ -157,10 +160,20 @@ class Shard:
         for task in self._attempts:
             task.cancel()
         await asyncio.gather(*self._attempts, return_exceptions=True)
-        self.linked_at_end = sum(line.linked for line in self.lines.values())
+        self.linked_at_end = self.linked
         for line in self.lines.values():
             line.close()
+        end = self.timers.loop_time() + CLOSE_S
+        while self.linked and self.timers.loop_time() < end:
+            await asyncio.sleep(DRAIN_STEP_S)
+        for line in self.lines.values():
+            line.abort()
         await asyncio.sleep(0)  # the links are told
+
+    @property
+    def linked(self) -> int:
+        """How many stations have a link."""
+        return sum(line.linked for line in self.lines.values())
 
     # Links
 
@@ -189,6 +202,16 @@ class Shard:
             except (OSError, TimeoutError) as error:
                 self._failed(error)
                 line.failed()
+        if self._loop_wanted and not self.closed_loop and self.complete and self.linked == len(self._members):
+            self._begin_loop()
+
+    def _begin_loop(self) -> None:
+        """Let every station report again as soon as it is answered, now that all are there."""
+        self.closed_loop = True
+        now = self.timers.now()
+        for line in self.lines.values():
+            line.core.report_now(now)
+            line.flush()
 
     def emitted(self, line: Line, data: bytes) -> bytes:
         """Return what is written instead of a station's bytes."""

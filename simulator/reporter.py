@@ -31,7 +31,6 @@ from hj212.tables.commands import command_row, editions_of
 from hj212.times import format_qn, format_time, parse_time
 
 from .behaviour import Behaviour, Upload, copy_message
-from .codes import Codes
 
 __all__ = ["COMMON_HANDLERS", "MAX_QUEUED", "WINDOW", "Items", "Reporter", "ReporterSettings", "Timeline", "Witness"]
 
@@ -148,8 +147,6 @@ class Reporter:
         "timeline",
         "witness",
     )
-
-    codes: Codes  #: of a door; other stations have none, nor a fault that asks for them
 
     #: Commands a platform may ask with, and what does them: returns the data area to answer with, how it ended, or
     #: ``None`` where it is simply done.
@@ -465,6 +462,8 @@ class Reporter:
             message = _back_filled(message)
         frame = self._frame(behaviour, message)
         connection.send(message, now, frame=frame)
+        if behaviour.sends_twice(upload.kind):
+            connection.send_bytes(frame)
         self.messages += 1
         awaited = message.wants_answer
         if awaited:

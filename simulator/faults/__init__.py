@@ -8,7 +8,7 @@ registers them all.
 
 from __future__ import annotations
 
-from . import on_bytes, on_protocol, on_world  # noqa: F401  # importing a layer registers its faults, in this order
-from .registry import FAULTS, Fault, UnknownFaultError, behaviour_with, find
+from . import on_bytes, on_measurements, on_protocol, on_world  # noqa: F401  # importing a layer registers its faults, in this order
+from .registry import FAULTS, Fault, UnknownFaultError, behaviour_with, faults_of, find
 
-__all__ = ["FAULTS", "Fault", "UnknownFaultError", "behaviour_with", "find"]
+__all__ = ["FAULTS", "Fault", "UnknownFaultError", "behaviour_with", "faults_of", "find"]

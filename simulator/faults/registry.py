@@ -22,6 +22,7 @@ __all__ = [
     "UnknownFaultError",
     "behaviour_with",
     "fault",
+    "faults_of",
     "find",
 ]
 
@@ -64,8 +65,8 @@ class Fault:
 
     @property
     def station(self) -> str:
-        """The families as one word."""
-        return "+".join(self.families)
+        """The family that it is first of all made for."""
+        return self.families[0]
 
 
 class UnknownFaultError(ValueError):
@@ -87,6 +88,11 @@ def find(name: str) -> Fault:
         text = _("no fault is called {name!r}; near: {near}") if near else _("no fault is called {name!r}")
         raise UnknownFaultError(text.format(name=name, near=", ".join(near)))
     return FAULTS[name]
+
+
+def faults_of(family: str) -> dict[str, Fault]:
+    """Return every fault that the stations of a family can have, by its name."""
+    return {name: fault for name, fault in FAULTS.items() if fault.fits(family)}
 
 
 def behaviour_with(names: Iterable[str] = ()) -> Behaviour:

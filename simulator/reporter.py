@@ -390,6 +390,8 @@ class Reporter:
                 self.witness.dropped(self, dropped, self._now)
         if self._connection is not None:
             self._pump(max(due, self._now))
+            for upload in self.queue:
+                upload.delayed = True  # behind what the platform has not answered
 
     def _composed_now(self, qn: str, cn: str, items: Items | str, st: str, answer: bool) -> Message:
         settings = self.settings

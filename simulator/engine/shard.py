@@ -65,6 +65,7 @@ class Shard:
         ledger: Where messages are written down.
         resume_at: Run time from which stations are taken over; what was due before is not told again.
         closed_loop: Whether a station reports again as soon as everything is answered, once all of them are linked.
+        gate: Asked before anything is written and before a link is opened whether that may be.
         failed: Told why a connection could not be opened.
     """
 
@@ -80,6 +81,7 @@ class Shard:
         ledger: LedgerWriter | None = None,
         resume_at: float | None = None,
         closed_loop: bool = False,
+        gate: Callable[[], bool] = lambda: True,
         failed: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
         self.scenario = scenario
@@ -87,14 +89,16 @@ class Shard:
         self.epoch = epoch
         self.target = target
         self.part = part
-        self.timers = Timers(asyncio.get_running_loop(), base)
+        self.timers = Timers(asyncio.get_running_loop(), base, scenario.duration_s, gate)
         self.joined_at = max(0.0, self.timers.now())
         self.books = Books(epoch, ledger, self.joined_at)
         self.lines: dict[str, Line] = {}
         self.resume_at = resume_at
         self.closed_loop = False  #: whether stations report as soon as they are answered, now that all are linked
+        self.gate = gate
         self._loop_wanted = closed_loop
         self.stopped = False
+        self._settled_s = NEVER  # where it stood when it was stopped
         self.linked_at_end = 0
         self.first_on: float | None = None  #: when the first station was switched on
         self._failed = failed
@@ -138,16 +142,29 @@ class Shard:
         """Return the line of a station, ``None`` as long as it was not switched on."""
         return self.lines.get(identity)
 
-    async def drain(self, limit_s: float) -> None:
-        """Begin nothing any more, and wait until what is under way is answered, but not for long."""
-        self.timers.close()
-        loop = asyncio.get_running_loop()
-        end = loop.time() + limit_s
-        while loop.time() < end and any(line.linked and line.core.in_flight for line in self.lines.values()):
+    async def drain(self, limit_s: float, *, all_of_it: bool, early: Callable[[], bool]) -> None:
+        """Wait until all that was due before the end is done, and what is under way is answered, but not for long.
+
+        Args:
+            limit_s: How long at the most.
+            all_of_it: Whether what waits for a link is waited for as well.
+            early: Asked whether to wait no longer.
+        """
+        self.closed_loop = False
+        end = self.timers.loop_time() + limit_s
+        while self.timers.loop_time() < end and not early():
+            if self.timers.over and not (self.books.open if all_of_it else self._awaiting):
+                return
             await asyncio.sleep(DRAIN_STEP_S)
+
+    @property
+    def _awaiting(self) -> bool:
+        """Whether an answer is awaited."""
+        return any(line.linked and line.core.in_flight for line in self.lines.values())
 
     async def stop(self) -> None:
         """End every link and whatever is under way."""
+        self._settled_s = self.settled_s()  # what is not told yet is forgotten with the timers
         self.stopped = True
         self.timers.close()
         self._dialling.clear()
@@ -187,7 +204,7 @@ class Shard:
         host, port = self.target
         while self._dialling:
             line = self._dialling.popleft()
-            if line.off or line.out_of_reach or line.linked:
+            if line.off or line.out_of_reach or line.linked or not self.gate():
                 continue
             local = (line.source, 0) if line.source else None
             try:
@@ -213,6 +230,10 @@ class Shard:
 
     # Sums
 
+    def settled_s(self) -> float:
+        """Return the run time before which everything was told, and answered or given up by its station."""
+        return max(0.0, min(self.books.settled_s(), self.timers.next_at, self.timers.now(), self._settled_s))
+
     def counts(self) -> Counts:
         """Return where the shard stands now."""
         books = self.books
@@ -225,6 +246,7 @@ class Shard:
             acknowledged=books.acknowledged,
             dropped=books.dropped_count,
             late_s=books.late_s,
+            settled_s=self.settled_s(),
             faults=dict(books.damaged),
         )
         for line in lines:

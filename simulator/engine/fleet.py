@@ -117,7 +117,7 @@ class _Run:
             await self._watch(shard, base + self.scenario.duration_s + SETTLE_S)
             if not self.virtual:
                 await shard.drain(GRACE_S)
-            if self.early or not any(line.failures for line in shard.lines.values()) or self.counts().connected:
+            if self.early or not any(line.tried for line in shard.lines.values()) or self.counts().connected:
                 return
             raise self._no_platform()
         finally:
@@ -158,7 +158,7 @@ class _Run:
             first is not None
             and shard.timers.now() - max(first, shard.joined_at) > NO_PLATFORM_S
             and not any(line.connects for line in shard.lines.values())
-            and any(line.failures for line in shard.lines.values())
+            and any(line.tried for line in shard.lines.values())
         )
 
     def _no_platform(self) -> EnvironmentFault:

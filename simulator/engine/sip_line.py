@@ -65,6 +65,11 @@ class SipLine(Line):
         return self.core.registered and not self.waits
 
     @property
+    def tried(self) -> bool:
+        """Whether it asked to be registered and is not, or not yet: over UDP silence is all that there is."""
+        return self.failures > 0 or (not self.connects and not self.waits)
+
+    @property
     def waits(self) -> bool:
         """Whether it has neither a connection nor a socket."""
         return self.transport is None and self.socket is None
@@ -337,14 +342,6 @@ class SipSockets:
         """Close every socket."""
         for each in self._all:
             each.close()
-
-    @property
-    def lost(self) -> int:
-        """Datagrams that were not SIP, or for no camera at the socket."""
-        return sum(each.lost for each in self._all)
-
-    def __len__(self) -> int:
-        return len(self._all)
 
     def _with_room(self, line: SipLine) -> SipSocket | None:
         if line.core.quirks.nat_port_drift:

@@ -371,12 +371,13 @@ class TestReal:
         assert (result.counts.registered, result.counts.acknowledged) == (3, 3)
         assert len(ground.catalogues) == 3
 
-    def test_nobody_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("transport", ["udp", "tcp"])
+    def test_nobody_there(self, monkeypatch: pytest.MonkeyPatch, transport: str) -> None:
         monkeypatch.setattr(fleet, "HEARTBEAT_S", 0.05)
         with platform() as ground:
             port = ground.port
         plan = cameras(2, duration=0.3)
         with pytest.raises(EnvironmentFault) as missing:
-            run_fleet(replace(plan, sip=replace(plan.sip, port=port, transport="tcp")))
+            run_fleet(replace(plan, sip=replace(plan.sip, port=port, transport=transport)))
         assert missing.value.message == f"no camera could register at {HOST}:{port}"
         assert missing.value.hint == f"start the platform first, for example: gb28181 listen --port {port}"

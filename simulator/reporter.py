@@ -206,6 +206,13 @@ class Reporter:
         return self._interval
 
     @property
+    def last_due(self) -> float | None:
+        """When the last periodic report was due, of whoever told it; ``None`` where there was none."""
+        if self._next_report is None or self._next_report - self._interval < self._booted_at:
+            return None
+        return self._next_report - self._interval
+
+    @property
     def mn(self) -> str:
         """The MN it goes by."""
         return self.behaviour.mn(self.settings.mn)

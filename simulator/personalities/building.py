@@ -85,7 +85,10 @@ class Building:
             at: Run time at which it is switched on.
             resume_at: Run time from which it is taken over from another process.
         """
-        return _MAKERS[member.group.personality.family](self, member, at, resume_at)
+        core = _MAKERS[member.group.personality.family](self, member, at, resume_at)
+        if resume_at is not None and core.timeline is not None and core.last_due is not None:
+            core.timeline.passed(member.identity, core.last_due)
+        return core
 
     # What is shared
 

@@ -255,6 +255,10 @@ class Sampler(Reporter):
             run = self._run(begin, end, until) if until is not None and window != DAY else []
             until = run[0][0] if run else until
 
+    @property
+    def last_due(self) -> float | None:
+        return None if self._next_report is None else self._last_before(self._next_report)
+
     def _last_before(self, due: float) -> float | None:
         """Return the last reading before an instant, ``None`` where there is none."""
         found = (last_tick(span, due) for span in reversed(self._spans))

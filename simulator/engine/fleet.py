@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from stationgate.exits import EnvironmentFault
 from stationgate.language import _
@@ -92,10 +92,18 @@ class _Run:
         self.health: Health | None = None
         self.ledger: LedgerWriter | None = None
         self.early = False
+        self._broken: BaseException | None = None
+
+    def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Take note of an error of ours that nobody is there to catch: the run is over with it."""
+        error = context.get("exception")
+        if self._broken is None and error is not None and not isinstance(error, OSError):
+            self._broken = error
 
     async def live(self, epoch: float, base: float, target: tuple[str, int], sip_target: tuple[str, int]) -> None:
         """Play from loop time ``base`` on until the scenario is over."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._note)
         self.health = Health(loop.time(), wall=not self.virtual)
         options = self.options
         if options.ledger is not None:
@@ -128,6 +136,8 @@ class _Run:
             if not self.virtual:
                 drain_s = options.drain_s or GRACE_S
                 await shard.drain(drain_s, all_of_it=bool(options.drain_s), early=partial(self._over, shard))
+            if self._broken is not None:
+                raise self._broken
             if self.early or not self._failures(shard) or self.counts().connected:
                 return
             raise self._no_platform()
@@ -149,6 +159,8 @@ class _Run:
             self.health.beat(loop.time(), loop.time() - wake)
             if self.ledger is not None:
                 self.ledger.flush(loop.time())
+            if self._broken is not None:
+                raise self._broken
             if not settled and shard.complete:
                 # Stations stay: to look at all of them again for garbage would stop the loop for a second.
                 settled = True

@@ -31,7 +31,7 @@ class Counts:
     lag_s: float = 0.0  #: the longest time the loop was late
     late_s: float = 0.0  #: the longest time from the instant a message was due to its sending
     cpu: float = 0.0  #: cores used, since the beginning
-    faults: dict[str, int] = field(default_factory=dict)  #: messages sent damaged on purpose, by fault
+    faults: dict[str, int] = field(default_factory=dict)  #: how often each fault acted
 
 
 #: What is as bad as the worst shard; everything else adds up.
@@ -114,5 +114,3 @@ def merged(results: Iterable[FleetResult]) -> FleetResult:
         latency.encode(),
         tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
-
-

@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import Final, cast
 
 from ..ledger import LedgerWriter
 from ..scenario import Member, Scenario
@@ -15,6 +15,7 @@ from .happenings import happenings
 from .line import Core, Line
 from .result import Counts
 from .timers import NEVER, Timers
+from .writing import Faulty, FaultyWriter
 
 __all__ = ["CONNECTING", "CONNECT_TIMEOUT_S", "Builder", "Shard"]
 
@@ -111,6 +112,8 @@ class Shard:
             self.first_on = at
         core = self._build(member, at, self.resume_at)
         line = Line(core, self, self._source(member))
+        if getattr(core, "has_faulty_link", False):
+            line.writer = FaultyWriter(line, cast(Faulty, core), self.timers, self.seed, self.books)
         self.lines[member.identity] = line
         line.start()
 
@@ -163,10 +166,6 @@ class Shard:
                 self._failed(error)
                 line.failed()
 
-    def emitted(self, line: Line, data: bytes) -> bytes:
-        """Return what is written instead of a station's bytes."""
-        return data
-
     # Sums
 
     def counts(self) -> Counts:
@@ -181,7 +180,7 @@ class Shard:
             acknowledged=books.acknowledged,
             dropped=books.dropped_count,
             late_s=books.late_s,
-            faults=dict(books.damaged),
+            faults=dict(books.faults),
         )
         for line in lines:
             found.connected += line.connects > 0

@@ -8,7 +8,7 @@ registers them all.
 
 from __future__ import annotations
 
-from . import on_bytes, on_protocol, on_world  # noqa: F401  # importing a layer registers its faults, in this order
+from . import on_bytes, on_link, on_protocol, on_world  # noqa: F401  # importing a layer registers its faults
 from .registry import FAULTS, Fault, UnknownFaultError, behaviour_with, find
 
 __all__ = ["FAULTS", "Fault", "UnknownFaultError", "behaviour_with", "find"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from typing import Final
+from typing import Any, Final
 
+from hj212 import Message
 from stationgate.language import _
 
 from ..behaviour import Behaviour
@@ -89,12 +90,56 @@ def find(name: str) -> Fault:
     return FAULTS[name]
 
 
-def behaviour_with(names: Iterable[str] = ()) -> Behaviour:
-    """Return the correct behaviour with the named faults built in, in that order."""
-    behaviour = Behaviour(names=tuple(names))
+def behaviour_with(names: Iterable[str] = (), acts: list[str] | None = None) -> Behaviour:
+    """Return the correct behaviour with the named faults built in, in that order.
+
+    Args:
+        names: Names of faults.
+        acts: Where the name of a fault is put each time that it acts: that one of its pieces does something else than
+            the right piece would have done. Who counts empties it.
+    """
+    behaviour = Behaviour(names=tuple(names), acts=acts)
     for name in behaviour.names:
-        find(name).apply(behaviour)
+        if acts is None:
+            find(name).apply(behaviour)
+        else:
+            _apply_watched(find(name), behaviour, acts)
     return behaviour
+
+
+_RIGHT: Final = Behaviour()
+_NO_PIECES: Final = frozenset({"names", "acts", "blame", "link", "shape"})
+_PIECES: Final = tuple(each.name for each in fields(Behaviour) if each.name not in _NO_PIECES)
+
+
+def _apply_watched(fault: Fault, behaviour: Behaviour, acts: list[str]) -> None:
+    """Build a fault in, and let each of its pieces take note of what it does wrong."""
+    before = {piece: getattr(behaviour, piece) for piece in _PIECES}
+    edits = len(behaviour.shape)
+    fault.apply(behaviour)
+    for piece, old in before.items():
+        new = getattr(behaviour, piece)
+        if new is old:
+            continue
+        behaviour.blame[piece] = fault.name
+        if callable(new) and piece != "mn":  # an MN is asked for at many places; whoever writes it takes note
+            setattr(behaviour, piece, _watched(new, getattr(_RIGHT, piece), fault.name, acts))
+    for at in range(edits, len(behaviour.shape)):
+        behaviour.shape[at] = _watched(behaviour.shape[at], lambda message, kind: message, fault.name, acts)
+
+
+def _watched(piece: Callable[..., Any], right: Callable[..., Any], name: str, acts: list[str]) -> Callable[..., Any]:
+    def act(*given: Any) -> Any:
+        found, wanted = piece(*given), right(*given)
+        if found is not wanted and _plain(found) != _plain(wanted):
+            acts.append(name)
+        return found
+
+    return act
+
+
+def _plain(value: object) -> object:
+    return bytes(value) if isinstance(value, Message) else value
 
 
 def fault(

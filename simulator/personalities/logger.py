@@ -295,6 +295,8 @@ class DataLogger(Reporter):
         known = self.settings.plan.factors
         if not self._on_request & _SILENT and not behaviour.skips_report(index):
             self.put("periodic", due, known.realtime(format_time(device_ms / 1000), columns), "2011")
+        elif behaviour.acts:
+            self.withheld(due)
         sums = self._sums
         if self.settings.plan.levels:
             if not sums.open(device_ms):
@@ -366,7 +368,9 @@ class DataLogger(Reporter):
         sound: list[tuple[int, int]] = []
         if plan.factors.outlet == NOISE:
             sound = [(self._shown_ms(*one), self._read(one[0])[0]) for one in self._run(begin, end, due)]
-        if not self.behaviour.omits(_KIND[window], begin // 1000):
+        if self.behaviour.omits(_KIND[window], begin // 1000):
+            self.withheld(due)
+        else:
             self.put(_KIND[window], due, self._area(window, begin, end, sums, level, sound), _COMMAND[window])
         if window == DAY and plan.states:
             self._tell_hours(due, begin, end)

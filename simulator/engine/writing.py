@@ -173,7 +173,7 @@ class FaultyWriter:
         (do, what), upload = queue[0]
         if how is Do.SWAP:
             return [*queue, ((Do.WRITE, frame), None), acted]
-        if do is not Do.WRITE:  # the link changes in between
+        if do is not Do.WRITE:  # something happens in between
             return [((Do.WRITE, frame), None), *queue]
         assert isinstance(what, bytes)
         return [((Do.WRITE, frame + what), upload), acted, *queue[1:]]

@@ -169,4 +169,4 @@ def _rebind(frame: bytes, chance: Chance) -> list[Step]:
     "应答处理过迟：超时重发之后才读取应答",
 )
 def _late(frame: bytes, chance: Chance) -> list[Step]:
-    return [(Do.WRITE, frame), (Do.BE_DEAF, DEAF_S)]
+    return [(Do.BE_DEAF, DEAF_S), (Do.WRITE, frame)]

@@ -276,8 +276,9 @@ def test_nothing_else_is_seen(run: Run, name: str) -> None:
     alike = {
         # Whoever closes a link, or has it broken, comes back: that alone is no connection for each report.
         "connection-per-report": {"half-close", "cut-frame", "connection-per-report"},
-        # Byte by byte is more than in two.
-        "frame-twice": {"frame-twice"},
+        # What is repeated after OverTime comes twice, and later than what was sent in between.
+        "frame-twice": {"frame-twice", LATE},
+        "swapped-frames": {"swapped-frames", LATE},
         LATE: {LATE, "frame-twice", "cut-frame", "half-close", "reset-link", "connection-per-report", "nat-rebinding"},
     }.get(name, {name})
     for other in WAYS:

@@ -4,31 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Protocol
 
 from hj212 import Message, Segment, build_frame
-from hj212.times import format_qn, format_time
+from hj212.times import format_time
 
 from .codes import Codes
 from .world import Opening
 
-__all__ = ["Behaviour", "Device", "Upload", "copy_message"]
+__all__ = ["Behaviour", "Device", "DoorDevice", "Upload", "copy_message"]
 
 
 class Device(Protocol):
     """What a piece of behaviour may know of the station it belongs to."""
 
-    codes: Codes
     reboots: int
 
     def device_time(self, now: float) -> float: ...
+
+
+class DoorDevice(Device, Protocol):
+    """What it may know of a door besides."""
+
+    codes: Codes
 
 
 @dataclass(slots=True)
 class Upload:
     """Something the station has to tell, composed when it happened and sent when the link lets it."""
 
-    kind: str  #: ``periodic``, ``change``, ``record``, ``log`` or ``restart``
+    #: ``periodic``, ``restart``; of doors ``change``, ``record``, ``log``; of what measures ``minute``, ``hour``,
+    #: ``day``, ``state`` and ``hours`` of treatment units, ``information``
+    kind: str
     message: Message
     not_before: float = 0.0  #: earliest instant to send it, on the clock of ``now``
     tries: int = 0  #: how often it was given to a link
@@ -59,20 +67,25 @@ def _report_state(signal: str, value: int, kind: str) -> str:
     return str(value)
 
 
-def _method_code(opening: Opening, door: Device) -> str:
+def _method_code(opening: Opening, door: DoorDevice) -> str:
     return door.codes.methods[opening.method]
 
 
-def _person_code(opening: Opening, door: Device) -> str:
+def _person_code(opening: Opening, door: DoorDevice) -> str:
     return opening.person
 
 
-def _opened_at(opening: Opening, door: Device) -> str:
+def _opened_at(opening: Opening, door: DoorDevice) -> str:
     return format_time(door.device_time(opening.at))
 
 
+#: Stations that report on the clock write the same second.
+_second = lru_cache(maxsize=1024)(format_time)
+
+
 def _qn(door: Device, device_ms: int) -> str:
-    return format_qn(device_ms)
+    seconds, millis = divmod(device_ms, 1000)
+    return f"{_second(seconds)}{millis:03d}"
 
 
 @dataclass(slots=True)
@@ -103,6 +116,7 @@ class Behaviour:
     wants_answer: bool = True  #: bit A of the uploads' Flag
     splits: bool = True  #: sends what is too long for a packet in several
     marks_back_fill: bool = True  #: RF, where the edition has it
+    sends_twice: Callable[[str], bool] = lambda kind: False  #: whether such uploads go out twice, byte for byte
     ignored_requests: frozenset[str] = frozenset()
     silent_results: frozenset[str] = frozenset()  #: requests answered by 9011 only
     answers_acknowledgements: bool = False
@@ -120,9 +134,9 @@ class Behaviour:
     event_restarts_timer: bool = False
     records: Callable[[Opening], int] = lambda opening: 1  #: how many records an opening yields
     record_in_pieces: bool = False
-    method_code: Callable[[Opening, Device], str] = _method_code
-    person_code: Callable[[Opening, Device], str] = _person_code
-    opened_at: Callable[[Opening, Device], str] = _opened_at
+    method_code: Callable[[Opening, DoorDevice], str] = _method_code
+    person_code: Callable[[Opening, DoorDevice], str] = _person_code
+    opened_at: Callable[[Opening, DoorDevice], str] = _opened_at
     log_text: Callable[[str], bytes] = lambda text: f"//{text}//".encode()
     omits: Callable[[str, int], bool] = lambda kind, begin_s: False  #: (upload kind, begin of its period): not told
     locks_up_on_fault: bool = False

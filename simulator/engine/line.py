@@ -216,7 +216,7 @@ class Line(asyncio.Protocol):
             self.boot_at = None
             self.armed = NEVER
             self.redial_at = None
-            self._break()
+            self.abort()
 
     def boot(self, at: float, takes_s: float) -> None:
         """The power is back as of run time ``at``; the station is there ``takes_s`` later."""
@@ -236,7 +236,7 @@ class Line(asyncio.Protocol):
         """The carrier goes: the link breaks off, the station goes on measuring."""
         self.out_of_reach = True
         self.redial_at = None
-        self._break()
+        self.abort()
         self._rearm()
 
     def regain_network(self) -> None:
@@ -257,7 +257,8 @@ class Line(asyncio.Protocol):
         self._dialling.dial(self)
         self._rearm()
 
-    def _break(self) -> None:
+    def abort(self) -> None:
+        """End the link at once."""
         if self.transport is not None:
             self.transport.abort()
 

@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final, cast
 
 from ..ledger import LedgerWriter
@@ -23,6 +24,11 @@ __all__ = ["CONNECTING", "CONNECT_TIMEOUT_S", "Builder", "Shard"]
 CONNECTING: Final = 256
 #: A connection that is not there after this long is not coming.
 CONNECT_TIMEOUT_S: Final = 10.0
+
+#: How long links may take to close; then they are cut.
+CLOSE_S: Final = 2.0
+#: How often it is looked whether everything is answered, or closed, at the end.
+DRAIN_STEP_S: Final = 0.02
 
 #: Builds the station of a member: (member, run time it is switched on, run time it is taken over or ``None``).
 Builder = Callable[[Member, float, float | None], Core]
@@ -43,6 +49,10 @@ class _SwitchOn:
         self.shard.switch_on(self.member, self.at)
 
 
+def _itself(line: Line) -> Line:
+    return line
+
+
 class Shard:
     """Drives a part of a scenario's stations.
 
@@ -55,7 +65,7 @@ class Shard:
         target: Host and port of the HJ 212 platform.
         ledger: Where messages are written down.
         resume_at: Run time from which stations are taken over; what was due before is not told again.
-        closed_loop: Whether a station reports again as soon as everything is answered.
+        closed_loop: Whether a station reports again as soon as everything is answered, once all of them are linked.
         failed: Told why a connection could not be opened.
     """
 
@@ -83,7 +93,8 @@ class Shard:
         self.books = Books(epoch, ledger, self.joined_at)
         self.lines: dict[str, Line] = {}
         self.resume_at = resume_at
-        self.closed_loop = closed_loop
+        self.closed_loop = False  #: whether stations report as soon as they are answered, now that all are linked
+        self._loop_wanted = closed_loop
         self.stopped = False
         self.linked_at_end = 0
         self.first_on: float | None = None  #: when the first station was switched on
@@ -121,9 +132,22 @@ class Shard:
         sources = self.scenario.target.sources
         return sources[member.number % len(sources)] if sources else ""
 
+    @property
+    def complete(self) -> bool:
+        """Whether every station is switched on."""
+        return len(self.lines) == len(self._members)
+
     def line_of(self, identity: str) -> Line | None:
         """Return the line of a station, ``None`` as long as it was not switched on."""
         return self.lines.get(identity)
+
+    async def drain(self, limit_s: float) -> None:
+        """Begin nothing any more, and wait until what is under way is answered, but not for long."""
+        self.timers.close()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + limit_s
+        while loop.time() < end and any(line.linked and line.core.in_flight for line in self.lines.values()):
+            await asyncio.sleep(DRAIN_STEP_S)
 
     async def stop(self) -> None:
         """End every link and whatever is under way."""
@@ -133,10 +157,20 @@ class Shard:
         for task in self._attempts:
             task.cancel()
         await asyncio.gather(*self._attempts, return_exceptions=True)
-        self.linked_at_end = sum(line.linked for line in self.lines.values())
+        self.linked_at_end = self.linked
         for line in self.lines.values():
             line.close()
+        end = self.timers.loop_time() + CLOSE_S
+        while self.linked and self.timers.loop_time() < end:
+            await asyncio.sleep(DRAIN_STEP_S)
+        for line in self.lines.values():
+            line.abort()
         await asyncio.sleep(0)  # the links are told
+
+    @property
+    def linked(self) -> int:
+        """How many stations have a link."""
+        return sum(line.linked for line in self.lines.values())
 
     # Links
 
@@ -158,13 +192,23 @@ class Shard:
             line = self._dialling.popleft()
             if line.off or line.out_of_reach or line.linked:
                 continue
-            local = {"local_addr": (line.source, 0)} if line.source else {}
+            local = (line.source, 0) if line.source else None
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                    await loop.create_connection(lambda line=line: line, host, port, **local)  # type: ignore[misc]
+                    await loop.create_connection(partial(_itself, line), host, port, local_addr=local)
             except (OSError, TimeoutError) as error:
                 self._failed(error)
                 line.failed()
+        if self._loop_wanted and not self.closed_loop and self.complete and self.linked == len(self._members):
+            self._begin_loop()
+
+    def _begin_loop(self) -> None:
+        """Let every station report again as soon as it is answered, now that all are there."""
+        self.closed_loop = True
+        now = self.timers.now()
+        for line in self.lines.values():
+            line.core.report_now(now)
+            line.flush()
 
     # Sums
 

@@ -44,6 +44,10 @@ class Timers:
         """Return run time: seconds since the start of the scenario."""
         return self._loop.time() - self.base
 
+    def loop_time(self) -> float:
+        """Return the loop's own time."""
+        return self._loop.time()
+
     def arm(self, who: Alarmed, when: float | None) -> None:
         """Wake somebody at run time ``when``, or a little earlier to be asked again; ``None``: not at all."""
         if when is None:

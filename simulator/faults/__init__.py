@@ -8,7 +8,8 @@ registers them all.
 
 from __future__ import annotations
 
-from . import on_bytes, on_link, on_protocol, on_world  # noqa: F401  # importing a layer registers its faults
-from .registry import FAULTS, Fault, UnknownFaultError, behaviour_with, find
+# Importing a layer registers its faults.
+from . import on_bytes, on_link, on_measurements, on_protocol, on_world  # noqa: F401
+from .registry import FAULTS, NOT_JUDGED, Fault, UnknownFaultError, behaviour_with, faults_of, find, mutants_of
 
-__all__ = ["FAULTS", "Fault", "UnknownFaultError", "behaviour_with", "find"]
+__all__ = ["FAULTS", "NOT_JUDGED", "Fault", "UnknownFaultError", "behaviour_with", "faults_of", "find", "mutants_of"]

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import Final
 
 from ..behaviour import Behaviour
-from .registry import ALL, fault
+from .registry import ALL, NOT_JUDGED, fault
 
 __all__ = [
     "DEAF_S",
@@ -86,7 +86,7 @@ def _way(name: str, en: str, zh: str) -> Callable[[_Way], _Way]:
             b.link = name
 
         WAYS[name] = way
-        fault(name, "bytes", "PASS", en, zh, ALL)(on)
+        fault(name, "bytes", NOT_JUDGED, en, zh, ALL)(on)
         return way
 
     return register

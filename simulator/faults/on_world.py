@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from hj212 import Message
 from hj212.times import format_time
 
-from ..behaviour import Behaviour, Device, Upload, copy_message
+from ..behaviour import Behaviour, Device, DoorDevice, Upload, copy_message
 from ..world import Method, Opening
-from .registry import fault
+from .registry import ALL, fault
 
 __all__: list[str] = []
 
@@ -68,7 +69,7 @@ def _method_collapsed(b: Behaviour) -> None:
 
 @fault("method-code-5", "world", "FAIL", "reports method 5, which the table lacks", "开门方式为 5，超出表 2-1")
 def _method_code_5(b: Behaviour) -> None:
-    def code(opening: Opening, door: Device) -> str:
+    def code(opening: Opening, door: DoorDevice) -> str:
         return "5" if opening.method is Method.PASSWORD else door.codes.methods[opening.method]
 
     b.method_code = code
@@ -143,7 +144,7 @@ def _invented_remote_opening(b: Behaviour) -> None:
 
 @fault("formatted-open-time", "world", "FAIL", "writes the opening time with dashes", "开门时间带分隔符")
 def _formatted_open_time(b: Behaviour) -> None:
-    def formatted(opening: Opening, door: Device) -> str:
+    def formatted(opening: Opening, door: DoorDevice) -> str:
         t = format_time(door.device_time(opening.at))
         return f"{t[:4]}-{t[4:6]}-{t[6:8]} {t[8:10]}:{t[10:12]}:{t[12:]}"
 
@@ -157,9 +158,10 @@ def _open_time_utc(b: Behaviour) -> None:
 
 @fault("send-time-as-open-time", "world", "FAIL", "fills in the opening time when it sends", "开门时间填成发送时间")
 def _send_time_as_open_time(b: Behaviour) -> None:
-    def stamp(upload: Upload, door: Device, now: float) -> Message:
+    def stamp(upload: Upload, device: Device, now: float) -> Message:
         if upload.kind != "record":
             return upload.message
+        door = cast(DoorDevice, device)  # nothing else has records of openings
         changed = copy_message(upload.message)
         for item in changed.items:
             for pair in item:
@@ -218,12 +220,14 @@ def _slow_timer(b: Behaviour) -> None:
     b.interval_s = lambda interval, index: interval + 20
 
 
-@fault("drifting-timer", "world", "WARN", "loses three seconds with every report", "定时器漂移，每次慢 3 秒")
+@fault(
+    "drifting-timer", "world", "WARN", "loses three seconds with every report", "定时器漂移，每次慢 3 秒", families=ALL
+)
 def _drifting_timer(b: Behaviour) -> None:
     b.interval_s = lambda interval, index: interval + 3
 
 
-@fault("skipped-report", "world", "FAIL", "leaves out every third report", "每三次定时上报漏一次")
+@fault("skipped-report", "world", "FAIL", "leaves out every third report", "每三次定时上报漏一次", families=ALL)
 def _skipped_report(b: Behaviour) -> None:
     b.skips_report = lambda index: index % 3 == 2
 
@@ -238,22 +242,22 @@ def _incomplete_report(b: Behaviour) -> None:
     b.report_signals = ("door", "dismantled")
 
 
-@fault("late-upload", "world", "FAIL", "sends timed reports 400 s late", "定时上报延迟 400 秒才上传")
+@fault("late-upload", "world", "FAIL", "sends timed reports 400 s late", "定时上报延迟 400 秒才上传", families=ALL)
 def _late_upload(b: Behaviour) -> None:
     b.upload_delay_s = lambda kind: 400.0 if kind == "periodic" else 0.0
 
 
-@fault("slow-upload", "world", "WARN", "sends reports 90 s late", "数据延迟 90 秒才上传")
+@fault("slow-upload", "world", "WARN", "sends reports 90 s late", "数据延迟 90 秒才上传", families=ALL)
 def _slow_upload(b: Behaviour) -> None:
     b.upload_delay_s = lambda kind: 90.0 if kind == "periodic" else 0.0
 
 
-@fault("clock-90s-fast", "world", "FAIL", "has a clock that is 90 s fast", "设备时钟快 90 秒")
+@fault("clock-90s-fast", "world", "FAIL", "has a clock that is 90 s fast", "设备时钟快 90 秒", families=ALL)
 def _clock_90s_fast(b: Behaviour) -> None:
     b.clock_error_s = 90.0
 
 
-@fault("clock-30s-fast", "world", "WARN", "has a clock that is 30 s fast", "设备时钟快 30 秒")
+@fault("clock-30s-fast", "world", "WARN", "has a clock that is 30 s fast", "设备时钟快 30 秒", families=ALL)
 def _clock_30s_fast(b: Behaviour) -> None:
     b.clock_error_s = 30.0
 

@@ -19,11 +19,14 @@ __all__ = [
     "LOGGERS",
     "MEASURING",
     "METERS",
+    "NOT_JUDGED",
     "Fault",
     "UnknownFaultError",
     "behaviour_with",
     "fault",
+    "faults_of",
     "find",
+    "mutants_of",
 ]
 
 #: Families of kinds that faults are made for.
@@ -33,6 +36,9 @@ METERS: Final = ("meter",)
 MEASURING: Final = (*LOGGERS, *METERS)
 #: Whatever speaks HJ 212.
 ALL: Final = (*DOORS, *MEASURING)
+
+#: What a suite says of how a link carries what a station sends: TCP may cut and join as it likes, links break.
+NOT_JUDGED: Final = "NOT_APPLICABLE"
 
 Edit = Callable[[Behaviour], None]
 
@@ -45,7 +51,8 @@ class Fault:
         name: What scenarios and ``conformance demo --fault`` call it.
         families: Families of kinds of station that can have it: ``door``, ``logger``, ``meter``.
         layer: ``bytes``, ``protocol`` or ``world``.
-        expected: What a suite should say of the requirement it breaks: ``FAIL``, ``WARN`` or ``INCONCLUSIVE``.
+        expected: What a suite should say of the requirement it breaks: ``FAIL``, ``WARN`` or ``INCONCLUSIVE``;
+            :data:`NOT_JUDGED` where it breaks none of a station's.
         en: What it does.
         zh: The same in Chinese.
         apply: Replaces the piece.
@@ -65,8 +72,8 @@ class Fault:
 
     @property
     def station(self) -> str:
-        """The families as one word."""
-        return "+".join(self.families)
+        """The family that it is first of all made for."""
+        return self.families[0]
 
 
 class UnknownFaultError(ValueError):
@@ -88,6 +95,16 @@ def find(name: str) -> Fault:
         text = _("no fault is called {name!r}; near: {near}") if near else _("no fault is called {name!r}")
         raise UnknownFaultError(text.format(name=name, near=", ".join(near)))
     return FAULTS[name]
+
+
+def faults_of(family: str) -> dict[str, Fault]:
+    """Return every fault that the stations of a family can have, by its name."""
+    return {name: fault for name, fault in FAULTS.items() if fault.fits(family)}
+
+
+def mutants_of(family: str) -> dict[str, Fault]:
+    """Return the faults of a family that a suite judges: each makes a station that must not pass."""
+    return {name: fault for name, fault in faults_of(family).items() if fault.expected != NOT_JUDGED}
 
 
 def behaviour_with(names: Iterable[str] = (), acts: list[str] | None = None) -> Behaviour:

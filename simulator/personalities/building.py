@@ -21,8 +21,10 @@ from ..reporter import Witness
 from ..scenario import Event, FaultPlan, Member, Scenario, SiteGroup, StationGroup, selection
 from ..world import Intervention, Line, Shift, Site, SiteTemplate, Unit, What
 from .door import DoorSettings, LivingDoor
-from .factors import UnknownFactorError, factors
-from .logger import DataLogger, LoggerPlan, LoggerSettings
+from .factors import UnknownFactorError
+from .logger import DataLogger, LoggerPlan, LoggerSettings, logger_plan
+from .meter import MeterPlan, MeterSettings, PowerMeter, meter_plan
+from .power import UnknownQuantityError
 from .timeline import Behaviours, FaultTimeline
 
 __all__ = ["BOOT_S", "MAX_SITES", "Building", "builder"]
@@ -31,8 +33,6 @@ __all__ = ["BOOT_S", "MAX_SITES", "Building", "builder"]
 MAX_SITES: Final = 20_000
 #: How long a station takes to boot after a power cut, as the engine has it.
 BOOT_S: Final = 20.0
-#: Outlets behind treatment units, whose state their loggers tell.
-_TREATED: Final = frozenset({"water", "flue-gas", "voc"})
 _WHATS: Final = {what.value: what for what in What}
 
 
@@ -210,6 +210,8 @@ def _unfit(name: str, group: StationGroup) -> UsageFault:
 
 # Kinds
 
+_Maker = Callable[[Building, Member, float, "float | None"], Any]
+
 
 def _door_shared(building: Building, group: StationGroup) -> dict[str, Any]:
     return {"codes": Codes.of(group.dictionary), "rules": RULES[Edition(group.edition)]}
@@ -240,47 +242,81 @@ def _door(building: Building, member: Member, at: float, resume_at: float | None
 
 
 def _logger_plan(building: Building, group: StationGroup) -> LoggerPlan:
-    rules = RULES[Edition(group.edition)]
-    try:
-        known = factors(group.personality.outlet, rules.edition, group.signals)
-    except UnknownFactorError as error:
-        raise UsageFault(f"[[station]] signals: {error}") from error
     program = building.scenario.program
-    return LoggerPlan(
-        factors=known,
-        rules=rules,
-        seed=building.seed,
-        interval_s=group.interval_s,
-        minute_interval=group.minute_interval,
-        hour=group.hour,
-        day=group.day,
-        phase=group.phase,
-        states=group.personality.outlet in _TREATED,
-        in_flight=group.in_flight,
-        key=Key.parse(group.key) if group.key else None,
-        adjust=program.adjust if program is not None and program.adjusts else None,
-    )
+    try:
+        return logger_plan(
+            group.personality.outlet,
+            RULES[Edition(group.edition)],
+            group.signals,
+            minute_interval=group.minute_interval,
+            hour=group.hour,
+            day=group.day,
+            seed=building.seed,
+            interval_s=group.interval_s,
+            phase=group.phase,
+            in_flight=group.in_flight,
+            key=Key.parse(group.key) if group.key else None,
+            adjust=program.adjust if program is not None and program.adjusts else None,
+        )
+    except UnknownFactorError as error:
+        raise UsageFault(_("[[station]] signals: {error}").format(error=error)) from error
 
 
-def _logger(building: Building, member: Member, at: float, resume_at: float | None) -> DataLogger:
-    group = member.group
-    taken_over = resume_at is not None and resume_at > at
-    return DataLogger(
-        LoggerSettings(member.identity, member.pw, member.st, building._shared_by(group)),
-        building.site_of(member),
-        building.behaviours(group.faults),
-        at,
-        building.epoch,
-        witness=building.witness,
-        timeline=building.timeline_of(member),
-        resume_at=resume_at,
-        outages=building.outages(member, resume_at) if taken_over and resume_at is not None else (),
-        clock_error_s=building.clock_error_s(member, resume_at) if taken_over and resume_at is not None else 0.0,
-    )
+def _meter_plan(building: Building, group: StationGroup) -> MeterPlan:
+    sites = building.scenario.site_group(group.site) if group.site else None
+    program = building.scenario.program
+    try:
+        return meter_plan(
+            RULES[Edition(group.edition)],
+            (sites or group.own_site).outlet,
+            group.codes,
+            day=group.day,
+            seed=building.seed,
+            interval_s=group.interval_s,
+            phase=group.phase,
+            in_flight=group.in_flight,
+            key=Key.parse(group.key) if group.key else None,
+            adjust=program.adjust if program is not None and program.adjusts else None,
+        )
+    except UnknownQuantityError as error:
+        raise UsageFault(_("[[station]] codes: {error}").format(error=error)) from error
 
 
-_Maker = Callable[[Building, Member, float, float | None], Any]
+def _sampler(station: Callable[..., Any], settings: Callable[..., Any]) -> _Maker:
+    """Return what builds stations on a grid."""
+
+    def make(building: Building, member: Member, at: float, resume_at: float | None) -> Any:
+        group = member.group
+        past: dict[str, Any] = {}
+        if resume_at is not None and resume_at > at:
+            past = {
+                "resume_at": resume_at,
+                "outages": building.outages(member, resume_at),
+                "clock_error_s": building.clock_error_s(member, resume_at),
+            }
+        return station(
+            settings(member.identity, member.pw, member.st, building._shared_by(group)),
+            building.site_of(member),
+            building.behaviours(group.faults),
+            at,
+            building.epoch,
+            witness=building.witness,
+            timeline=building.timeline_of(member),
+            **past,
+        )
+
+    return make
+
+
 #: Who builds the stations of a family.
-_MAKERS: Final[Mapping[str, _Maker]] = {"door": _door, "logger": _logger}
+_MAKERS: Final[Mapping[str, _Maker]] = {
+    "door": _door,
+    "logger": _sampler(DataLogger, LoggerSettings),
+    "meter": _sampler(PowerMeter, MeterSettings),
+}
 #: Who builds what a group of them has in common.
-_SHARED: Final[Mapping[str, Callable[[Building, StationGroup], Any]]] = {"door": _door_shared, "logger": _logger_plan}
+_SHARED: Final[Mapping[str, Callable[[Building, StationGroup], Any]]] = {
+    "door": _door_shared,
+    "logger": _logger_plan,
+    "meter": _meter_plan,
+}

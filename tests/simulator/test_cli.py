@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from simulator import FAULTS
-from simulator.engine import Counts, FleetResult, health
 from simulator.cli import build
+from simulator.engine import Counts, FleetResult, health
 from simulator.scenario import load, template
 from stationgate.exits import run
 
@@ -279,7 +279,8 @@ class TestFaults:
 
     @pytest.mark.parametrize("name", FAULTS)
     def test_every_name_may_stand_in_a_scenario(self, city: Callable[[str], str], name: str) -> None:
-        assert load(city(f"[[station]]\nfaults = ['{name}']")).station[0].faults == (name,)
+        kind = {"door": "door", "logger": "water", "meter": "power"}[FAULTS[name].station]
+        assert load(city(f"[[station]]\nkind = '{kind}'\nfaults = ['{name}']")).station[0].faults == (name,)
 
 
 class TestHelp:

@@ -193,7 +193,9 @@ def _cut(stations: Stations) -> int:
 def _left(stations: Stations) -> int:
     """Connections that were closed, and others followed them."""
     return sum(
-        before.fin is not None and before.fin < after.began for station in stations for before, after in pairwise(station)
+        before.fin is not None and before.fin < after.began
+        for station in stations
+        for before, after in pairwise(station)
     )
 
 

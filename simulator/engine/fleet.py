@@ -127,11 +127,13 @@ class _Run:
         loop = asyncio.get_running_loop()
         beat_s = VIRTUAL_HEARTBEAT_S if self.virtual else HEARTBEAT_S
         assert self.health is not None
-        while loop.time() < end:
-            before = loop.time()
-            wake = min(before + beat_s, end)
-            await asyncio.sleep(wake - before)
-            self.health.beat(loop.time(), loop.time() - wake)
+        woken = loop.time()
+        while woken < end:
+            # From the last time on, so that what is done below counts if it takes long.
+            wake = min(woken + beat_s, end)
+            await asyncio.sleep(wake - loop.time())
+            woken = loop.time()
+            self.health.beat(woken, woken - wake)
             if self.ledger is not None:
                 self.ledger.flush(loop.time())
             if not settled and shard.complete:
@@ -139,6 +141,7 @@ class _Run:
                 settled = True
                 gc.collect()
                 gc.freeze()
+                woken = loop.time()
             if wake < end:
                 if self.options.progress:
                     self.options.progress(self.counts())
@@ -195,6 +198,12 @@ class _Run:
         )
 
 
+def _leaves_links(scenario: Scenario) -> bool:
+    """Say whether a station may leave a link behind that stays open."""
+    names = {plan.name for plan in scenario.fault}
+    return "nat-rebinding" in names.union(*(group.faults for group in scenario.station))
+
+
 def run_fleet(
     scenario: Scenario,
     options: Options | None = None,
@@ -214,7 +223,7 @@ def run_fleet(
     options = options or Options(part=shard, progress=progress)
     index, of = options.part
     stations = len(range(index, scenario.count, of))
-    check_descriptors(stations)
+    check_descriptors(stations * (1 + _leaves_links(scenario)))
     check_ports(stations, len(scenario.target.sources))
     run = _Run(scenario, options, virtual=False)
 

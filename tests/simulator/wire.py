@@ -100,6 +100,7 @@ class Record:
 
     streams: list[Stream] = field(default_factory=list)
     acknowledges: Callable[[str, bytes, float], bool] = lambda source, frame, now: True
+    transports: set[asyncio.Transport] = field(default_factory=set)
     greets: Callable[[str, bytes], list[bytes]] = lambda source, frame: []
     port: int = 0
 
@@ -117,9 +118,13 @@ class Recorder(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+        self._record.transports.add(transport)
         peer = transport.get_extra_info("peername")
         self.stream = Stream(peer[0], peer[1])
         self._record.streams.append(self.stream)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._record.transports.discard(self.transport)
 
     def data_received(self, data: bytes) -> None:
         now = asyncio.get_running_loop().time()
@@ -160,6 +165,8 @@ def recording(record: Record) -> Iterator[Record]:
         ready.set()
         await done.wait()
         server.close()
+        for transport in [*record.transports]:
+            transport.abort()
         await asyncio.sleep(0.3)
 
     def run() -> None:

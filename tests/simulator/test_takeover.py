@@ -108,8 +108,8 @@ def test_every_kind_goes_on_as_if_nothing_had_been(kind: str, resume_at: float, 
     sites = "[[site]]\\nname = 'works'\\ncount = 2\\n"
     text = f"duration_s = 2000\\n{sites}[[station]]\\nkind = '{kind}'\\nsite = 'works'\\n"
     plan = parse(text)
-    for name, given in (("whole", None), ("rest", resume_at)):
-        run_fleet_virtual(plan, Options(epoch=EPOCH, ledger=tmp_path / name, resume_at=given))
+    for name, since in (("whole", None), ("rest", resume_at)):
+        run_fleet_virtual(plan, Options(epoch=EPOCH, ledger=tmp_path / name, resume_at=since))
     whole, rest = told(tmp_path / "whole"), told(tmp_path / "rest")
     later = {message for message, due_ms in whole.items() if due_ms >= (EPOCH + resume_at) * 1000}
     assert later

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 __all__ = ["LoopbackNetwork", "MemoryNetwork"]
 
 ProtocolFactory = Callable[[], asyncio.Protocol]
+Address = tuple[str, int]
 
 #: The first port a memory network gives to a server that asks for any.
 FIRST_PORT: Final = 40000
@@ -37,17 +38,21 @@ class _Listener:
 
 
 class MemoryNetwork:
-    """Connections without sockets: bytes arrive at the next turn of the loop, whole and in order."""
+    """Connections and datagrams without sockets: bytes arrive at the next turn of the loop, whole and in order.
+
+    A port is one of the whole network, whatever the address. A datagram to a port that nobody has is lost.
+    """
 
     #: Bytes under way are callbacks that are ready to run, so a loop about to wait has none.
     quiet = True
 
     def __init__(self) -> None:
         self.listeners: dict[int, ProtocolFactory] = {}
+        self.bound: dict[int, _MemoryDatagrams] = {}
         self._next_port = FIRST_PORT
 
     def describe(self) -> str:
-        return f"memory network, {len(self.listeners)} listeners"
+        return f"memory network, {len(self.listeners)} listeners, {len(self.bound)} bound for datagrams"
 
     def _take_port(self) -> int:
         self._next_port += 1
@@ -75,6 +80,48 @@ class MemoryNetwork:
         client.protocol.connection_made(client)
         return client, client.protocol
 
+    def create_datagram_endpoint(
+        self, factory: Callable[[], asyncio.DatagramProtocol], local: Address
+    ) -> tuple[asyncio.DatagramTransport, asyncio.DatagramProtocol]:
+        host, port = local[0], local[1] or self._take_port()
+        if port in self.bound:
+            raise OSError(f"address already in use: {host}:{port}")
+        protocol = factory()
+        transport = self.bound[port] = _MemoryDatagrams(self, protocol, (host, port))
+        protocol.connection_made(transport)
+        return transport, protocol
+
+
+class _MemoryDatagrams(asyncio.DatagramTransport):
+    """A bound port."""
+
+    def __init__(self, network: MemoryNetwork, protocol: asyncio.DatagramProtocol, here: Address) -> None:
+        super().__init__({"sockname": here})
+        self._network = network
+        self._protocol = protocol
+        self._here = here
+        self._loop = asyncio.get_running_loop()
+
+    def sendto(self, data: bytes | bytearray | memoryview, addr: Any = None) -> None:
+        if not self.is_closing():
+            self._loop.call_soon(self._deliver, bytes(data), addr[1])
+
+    def _deliver(self, data: bytes, port: int) -> None:
+        there = self._network.bound.get(port)
+        if there is not None:
+            there._protocol.datagram_received(data, self._here)
+
+    def is_closing(self) -> bool:
+        return self._network.bound.get(self._here[1]) is not self
+
+    def close(self) -> None:
+        if not self.is_closing():
+            del self._network.bound[self._here[1]]
+            self._loop.call_soon(self._protocol.connection_lost, None)
+
+    def abort(self) -> None:
+        self.close()
+
 
 class _MemoryTransport(asyncio.Transport):
     peer: _MemoryTransport
@@ -85,14 +132,33 @@ class _MemoryTransport(asyncio.Transport):
         self._loop = asyncio.get_running_loop()
         self._closing = False
         self._lost = False
+        self._deaf: list[bytes] | None = None  # what came while nobody reads
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if not self._closing:
             self._loop.call_soon(self.peer._receive, bytes(data))
 
     def _receive(self, data: bytes) -> None:
-        if not self._closing:
+        if self._closing:
+            return
+        if self._deaf is not None:
+            self._deaf.append(data)
+        else:
             self.protocol.data_received(data)
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = cast(asyncio.Protocol, protocol)
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        if not self._closing:
+            self._loop.call_soon(self.peer._half_end)
+
+    def _half_end(self) -> None:
+        if not self._closing and not self.protocol.eof_received():
+            self.close()
 
     def is_closing(self) -> bool:
         return self._closing
@@ -121,10 +187,13 @@ class _MemoryTransport(asyncio.Transport):
         """Nothing is buffered."""
 
     def pause_reading(self) -> None:
-        """Nothing is buffered."""
+        if self._deaf is None:
+            self._deaf = []
 
     def resume_reading(self) -> None:
-        """Nothing is buffered."""
+        waiting, self._deaf = self._deaf, None
+        for data in waiting or ():
+            self._loop.call_soon(self._receive, data)
 
 
 class LoopbackNetwork:

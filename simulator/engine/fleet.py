@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from stationgate.exits import EnvironmentFault
 from stationgate.language import _
@@ -19,6 +19,7 @@ from stationgate.loops import loop_factory
 from ..clock import EPOCH, run_virtual
 from ..ledger import LedgerHeader, LedgerWriter
 from ..personalities.building import builder
+from ..personalities.kinds import GB28181, HJ212
 from ..scenario import Scenario
 from ..transport import MemoryNetwork
 from . import health
@@ -26,6 +27,8 @@ from .health import Health, check_descriptors, check_ports
 from .result import Counts, FleetResult
 from .shard import Shard
 from .sink import Sink
+from .sip_line import descriptors
+from .sip_sink import SipSink
 
 __all__ = ["HEARTBEAT_S", "NO_PLATFORM_S", "Options", "Progress", "run_fleet", "run_fleet_virtual"]
 
@@ -89,10 +92,18 @@ class _Run:
         self.health: Health | None = None
         self.ledger: LedgerWriter | None = None
         self.early = False
+        self._broken: BaseException | None = None
 
-    async def live(self, epoch: float, base: float, target: tuple[str, int]) -> None:
+    def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Take note of an error of ours that nobody is there to catch: the run is over with it."""
+        error = context.get("exception")
+        if self._broken is None and error is not None and not isinstance(error, OSError):
+            self._broken = error
+
+    async def live(self, epoch: float, base: float, target: tuple[str, int], sip_target: tuple[str, int]) -> None:
         """Play from loop time ``base`` on until the scenario is over."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._note)
         self.health = Health(loop.time(), wall=not self.virtual)
         options = self.options
         if options.ledger is not None:
@@ -111,6 +122,7 @@ class _Run:
             base=base,
             epoch=epoch,
             target=target,
+            sip_target=sip_target,
             ledger=self.ledger,
             resume_at=options.resume_at,
             closed_loop=options.closed_loop,
@@ -124,6 +136,8 @@ class _Run:
             if not self.virtual:
                 drain_s = options.drain_s or GRACE_S
                 await shard.drain(drain_s, all_of_it=bool(options.drain_s), early=partial(self._over, shard))
+            if self._broken is not None:
+                raise self._broken
             if self.early or not self._failures(shard) or self.counts().connected:
                 return
             raise self._no_platform()
@@ -138,18 +152,23 @@ class _Run:
         loop = asyncio.get_running_loop()
         beat_s = VIRTUAL_HEARTBEAT_S if self.virtual else HEARTBEAT_S
         assert self.health is not None
-        while loop.time() < end:
-            before = loop.time()
-            wake = min(before + beat_s, end)
-            await asyncio.sleep(wake - before)
-            self.health.beat(loop.time(), loop.time() - wake)
+        woken = loop.time()
+        while woken < end:
+            # From the last time on, so that what is done below counts if it takes long.
+            wake = min(woken + beat_s, end)
+            await asyncio.sleep(wake - loop.time())
+            woken = loop.time()
+            self.health.beat(woken, woken - wake)
             if self.ledger is not None:
                 self.ledger.flush(loop.time())
+            if self._broken is not None:
+                raise self._broken
             if not settled and shard.complete:
                 # Stations stay: to look at all of them again for garbage would stop the loop for a second.
                 settled = True
                 gc.collect()
                 gc.freeze()
+                woken = loop.time()
             if wake < end:
                 if self.options.progress:
                     self.options.progress(self.counts())
@@ -178,9 +197,15 @@ class _Run:
         )
 
     def _failures(self, shard: Shard) -> bool:
-        return any(line.failures for line in shard.lines.values())
+        return any(line.tried for line in shard.lines.values())
 
     def _no_platform(self) -> EnvironmentFault:
+        if HJ212 not in self.scenario.protocols:
+            sip = self.scenario.sip
+            return EnvironmentFault(
+                _("no camera could register at {host}:{port}").format(host=sip.host, port=sip.port),
+                _("start the platform first, for example: gb28181 listen --port {port}").format(port=sip.port),
+            )
         target = self.scenario.target
         return EnvironmentFault(
             _("no station could connect to {host}:{port}").format(host=target.host, port=target.port),
@@ -218,6 +243,12 @@ class _Run:
         )
 
 
+def _leaves_links(scenario: Scenario) -> bool:
+    """Say whether a station may leave a link behind that stays open."""
+    names = {plan.name for plan in scenario.fault}
+    return "nat-rebinding" in names.union(*(group.faults for group in scenario.station))
+
+
 def run_fleet(
     scenario: Scenario,
     options: Options | None = None,
@@ -235,10 +266,10 @@ def run_fleet(
         EnvironmentFault: If not one station could connect, or this machine has too few descriptors or ports.
     """
     options = options or Options(part=shard, progress=progress)
-    index, of = options.part
-    stations = len(range(index, scenario.count, of))
-    check_descriptors(stations)
-    check_ports(stations, len(scenario.target.sources))
+    links, cameras = descriptors(scenario, options.part)
+    check_descriptors(links * (1 + _leaves_links(scenario)) + cameras)
+    check_ports(links, len(scenario.target.sources))
+    check_ports(cameras, len(scenario.sip.sources))
     run = _Run(scenario, options, virtual=False)
 
     async def main() -> None:
@@ -247,7 +278,8 @@ def run_fleet(
         anchor = wall if options.anchor is None else options.anchor
         epoch = options.epoch if options.epoch is not None else scenario.epoch
         target = scenario.target.host, scenario.target.port
-        await run.live(round(anchor, 3) if epoch is None else epoch, loop.time() + anchor - wall, target)
+        sip = scenario.sip.host, scenario.sip.port
+        await run.live(round(anchor, 3) if epoch is None else epoch, loop.time() + anchor - wall, target, sip)
 
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -264,7 +296,10 @@ def run_fleet_virtual(
     shard: tuple[int, int] = (0, 1),
     progress: Progress | None = None,
 ) -> FleetResult:
-    """Play a shard on a virtual clock, in memory, against a platform that acknowledges everything."""
+    """Play a shard on a virtual clock, in memory, against platforms that acknowledge everything.
+
+    That of the cameras also asks each for its catalogue.
+    """
     options = options or Options(part=shard, progress=progress)
     run = _Run(scenario, options, virtual=True)
 
@@ -273,10 +308,15 @@ def run_fleet_virtual(
         server = await loop.create_server(Sink, "127.0.0.1", 0)
         target = "127.0.0.1", int(server.sockets[0].getsockname()[1])
         epoch = options.epoch if options.epoch is not None else scenario.epoch
+        epoch = EPOCH if epoch is None else epoch
+        sip = SipSink(scenario, epoch, loop.time()) if GB28181 in scenario.protocols else None
+        sip_port = await sip.start("127.0.0.1") if sip else 0
         try:
-            await run.live(EPOCH if epoch is None else epoch, loop.time(), target)
+            await run.live(epoch, loop.time(), target, ("127.0.0.1", sip_port))
         finally:
             server.close()
+            if sip:
+                sip.close()
 
     run_virtual(main, MemoryNetwork())
     return run.result()

@@ -24,7 +24,7 @@ from simulator.engine.lease import Lease, Succession
 from simulator.engine.roster import Posting, ShardState, Worker
 from simulator.engine.stint import Answer, Assignment, Order, Stint
 from simulator.ledger.reading import LedgerFile
-from simulator.scenario import StationGroup, Target
+from simulator.scenario import StationGroup, Target, parse
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
@@ -99,6 +99,27 @@ class TestSettled:
 
         assert summed([Counts(settled_s=9.0), Counts(settled_s=4.0)]).settled_s == 4.0
         assert summed([]).settled_s == 0.0
+
+
+@pytest.mark.parametrize("resume_at", [100.0, 600.0, 601.5, 1234.567])
+@pytest.mark.parametrize("kind", ["door", "water", "air", "noise", "power"])
+def test_every_kind_goes_on_as_if_nothing_had_been(kind: str, resume_at: float, tmp_path: Path) -> None:
+    """What is due later than the watermark is told to the byte, and nothing that was never to be told."""
+    sites = "[[site]]\\nname = 'works'\\ncount = 2\\n"
+    text = f"duration_s = 2000\\n{sites}[[station]]\\nkind = '{kind}'\\nsite = 'works'\\n"
+    plan = parse(text)
+    for name, since in (("whole", None), ("rest", resume_at)):
+        run_fleet_virtual(plan, Options(epoch=EPOCH, ledger=tmp_path / name, resume_at=since))
+    whole, rest = told(tmp_path / "whole"), told(tmp_path / "rest")
+    later = {message for message, due_ms in whole.items() if due_ms >= (EPOCH + resume_at) * 1000}
+    assert later
+    assert later <= rest.keys() <= whole.keys()
+
+
+def told(ledger: Path) -> dict[tuple[str, ...], int]:
+    """Every message of a ledger as MN, QN, CN and data area, and when it was due."""
+    lines = (line for line in LedgerFile(ledger) if isinstance(line, list) and line[0] == "c")
+    return {(line[2], line[3], line[4], line[10]): line[8] for line in lines}
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hj212.aio import Platform, PlatformEvent
 from hj212.events import MessageReceived
 from simulator import Scenario
-from simulator.engine import Counts, FleetResult, Options, run_fleet, run_fleet_virtual
+from simulator.engine import Counts, FleetResult, Options, Plan, cluster, run_fleet, run_fleet_virtual
 from simulator.engine import stint as stints
 from simulator.engine.collecting import Part, join
 from simulator.engine.lease import Lease, Succession
@@ -105,11 +105,11 @@ class TestSettled:
 @pytest.mark.parametrize("kind", ["door", "water", "air", "noise", "power"])
 def test_every_kind_goes_on_as_if_nothing_had_been(kind: str, resume_at: float, tmp_path: Path) -> None:
     """What is due later than the watermark is told to the byte, and nothing that was never to be told."""
-    sites = "[[site]]\\nname = 'works'\\ncount = 2\\n"
-    text = f"duration_s = 2000\\n{sites}[[station]]\\nkind = '{kind}'\\nsite = 'works'\\n"
+    sites = "[[site]]\nname = 'works'\ncount = 2\n"
+    text = f"duration_s = 2000\n{sites}[[station]]\nkind = '{kind}'\nsite = 'works'\n"
     plan = parse(text)
-    for name, given in (("whole", None), ("rest", resume_at)):
-        run_fleet_virtual(plan, Options(epoch=EPOCH, ledger=tmp_path / name, resume_at=given))
+    for name, since in (("whole", None), ("rest", resume_at)):
+        run_fleet_virtual(plan, Options(epoch=EPOCH, ledger=tmp_path / name, resume_at=since))
     whole, rest = told(tmp_path / "whole"), told(tmp_path / "rest")
     later = {message for message, due_ms in whole.items() if due_ms >= (EPOCH + resume_at) * 1000}
     assert later
@@ -406,6 +406,21 @@ class TestShardState:
         for n, settled_s in enumerate(told, 1):
             shard.hear(first, Answer(stamp=float(n), result=self.result(n, settled_s)), Order(), float(n))
             assert shard.settled_s == max(told[:n])
+
+
+@pytest.mark.parametrize(("takeovers", "waited_s"), [(cluster.MAX_TAKEOVERS, 0.0), (0, cluster.WORKERS_S + 1)])
+def test_a_shard_is_not_begun_for_ever(takeovers: int, waited_s: float) -> None:
+    """One that kills its workers ends the run, and so does one for which there is none."""
+    run = cluster._Run(Plan(scenario=city(1.0)), cluster.Cluster(scheduler="tcp://h:1"), lambda counts: None)
+    shard = ShardState(0, Succession(10.0), takeovers=takeovers, why="its worker left the cluster")
+    run.shards = [shard]
+    now = stints.steady()
+    run._look_after(shard, now)
+    run._look_after(shard, now + waited_s)
+    assert run.fault is not None
+    sentence = "lost its worker too often: its worker left" if takeovers else "no worker is left for shard 0/1"
+    assert sentence in run.fault.message
+    assert run.fault.exit_code == 4
 
 
 def test_clock_of_leases_only_goes_forward() -> None:

@@ -152,11 +152,13 @@ class _Run:
         loop = asyncio.get_running_loop()
         beat_s = VIRTUAL_HEARTBEAT_S if self.virtual else HEARTBEAT_S
         assert self.health is not None
-        while loop.time() < end:
-            before = loop.time()
-            wake = min(before + beat_s, end)
-            await asyncio.sleep(wake - before)
-            self.health.beat(loop.time(), loop.time() - wake)
+        woken = loop.time()
+        while woken < end:
+            # From the last time on, so that what is done below counts if it takes long.
+            wake = min(woken + beat_s, end)
+            await asyncio.sleep(wake - loop.time())
+            woken = loop.time()
+            self.health.beat(woken, woken - wake)
             if self.ledger is not None:
                 self.ledger.flush(loop.time())
             if self._broken is not None:
@@ -166,6 +168,7 @@ class _Run:
                 settled = True
                 gc.collect()
                 gc.freeze()
+                woken = loop.time()
             if wake < end:
                 if self.options.progress:
                     self.options.progress(self.counts())
@@ -240,6 +243,12 @@ class _Run:
         )
 
 
+def _leaves_links(scenario: Scenario) -> bool:
+    """Say whether a station may leave a link behind that stays open."""
+    names = {plan.name for plan in scenario.fault}
+    return "nat-rebinding" in names.union(*(group.faults for group in scenario.station))
+
+
 def run_fleet(
     scenario: Scenario,
     options: Options | None = None,
@@ -258,7 +267,7 @@ def run_fleet(
     """
     options = options or Options(part=shard, progress=progress)
     links, cameras = descriptors(scenario, options.part)
-    check_descriptors(links + cameras)
+    check_descriptors(links * (1 + _leaves_links(scenario)) + cameras)
     check_ports(links, len(scenario.target.sources))
     check_ports(cameras, len(scenario.sip.sources))
     run = _Run(scenario, options, virtual=False)

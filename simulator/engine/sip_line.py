@@ -135,7 +135,7 @@ class SipLine(Line):
     def _write(self, flow: Flow, data: bytes) -> None:
         if self.waits:
             return  # the network is away, and what is written goes nowhere
-        data = self._dialling.emitted(self, data)
+        data = data
         if self.socket is not None:
             self.socket.send(data, flow.peer)
         elif self.transport is not None and flow == self.core.flow:

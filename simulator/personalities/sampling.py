@@ -296,6 +296,8 @@ class Sampler(Reporter):
         columns = self._read(due)
         if not self._asked & _SILENT and not behaviour.skips_report(index):
             self._tell_now(due, shown(device_ms // 1000), columns)
+        elif behaviour.acts:
+            self.withheld(due)
         if plan.levels:
             sums = self._sums
             if not sums.open(device_ms):

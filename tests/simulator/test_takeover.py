@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,7 +25,8 @@ from simulator.engine.lease import Lease, Succession
 from simulator.engine.roster import Posting, ShardState, Worker
 from simulator.engine.stint import Answer, Assignment, Order, Stint
 from simulator.ledger.reading import LedgerFile
-from simulator.scenario import StationGroup, Target, parse
+from simulator.scenario import SipTarget, StationGroup, Target, parse
+from stationgate.exits import EnvironmentFault
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
@@ -124,8 +126,6 @@ def told(ledger: Path) -> dict[tuple[str, ...], int]:
 
 @contextmanager
 def silent_platform() -> Iterator[int]:
-    import socket
-
     with socket.create_server((HOST, 0)) as server:
         yield server.getsockname()[1]
 
@@ -162,6 +162,13 @@ class TestTakeover:
         assert (result.counts.messages, result.counts.connected) == (0, 0)
         assert composed(tmp_path / "l") == set()
 
+    @pytest.mark.parametrize("transport", ["udp", "tcp"])
+    def test_shut_gate_holds_cameras_back_too(self, transport: str) -> None:
+        """They have lines of their own; with the gate open they register, with it shut nobody hears of them."""
+        heard = [heard_of_cameras(transport, is_open) for is_open in (True, False)]
+        assert b"REGISTER" in heard[0]
+        assert heard[1] == b""
+
     def test_gate_that_shuts(self) -> None:
         """From that instant on nothing is sent, although the run goes on, and links are broken off."""
         end = time.monotonic() + 1.0
@@ -171,6 +178,28 @@ class TestTakeover:
             )
         assert {int(qn[-5:]) for _, qn in received} == {0, 1}, "the start, and nothing of the report after two seconds"
         assert result.counts.settled_s < 2.01, "what was not told is not settled"
+
+
+def heard_of_cameras(transport: str, is_open: bool) -> bytes:
+    """What arrives from two cameras in half a second."""
+    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, kind) as server:
+        server.bind((HOST, 0))
+        if transport == "tcp":
+            server.listen()
+        server.setblocking(False)
+        sip = SipTarget(HOST, server.getsockname()[1], transport)
+        plan = Scenario(seed=3, duration_s=0.5, sip=sip, station=(StationGroup(kind="dome", count=2),))
+        with suppress(EnvironmentFault):  # this platform registers nobody
+            run_fleet(plan, Options(epoch=EPOCH, gate=lambda: is_open))
+        try:
+            if transport == "udp":
+                return server.recv(4096)
+            link, _peer = server.accept()
+            with link:
+                return link.recv(4096)
+        except BlockingIOError:
+            return b""
 
 
 # A stint without a cluster

@@ -30,7 +30,7 @@ from .sink import Sink
 from .sip_line import descriptors
 from .sip_sink import SipSink
 
-__all__ = ["HEARTBEAT_S", "NO_PLATFORM_S", "Options", "Progress", "run_fleet", "run_fleet_virtual"]
+__all__ = ["HEARTBEAT_S", "NO_PLATFORM_S", "Options", "Progress", "open_files", "run_fleet", "run_fleet_virtual"]
 
 #: A fleet of which no station connects within this long has no platform.
 NO_PLATFORM_S: Final = 15.0
@@ -249,6 +249,12 @@ def _leaves_links(scenario: Scenario) -> bool:
     return "nat-rebinding" in names.union(*(group.faults for group in scenario.station))
 
 
+def open_files(scenario: Scenario, part: tuple[int, int]) -> int:
+    """Return how many descriptors the stations of a shard need."""
+    links, cameras = descriptors(scenario, part)
+    return links * (1 + _leaves_links(scenario)) + cameras
+
+
 def run_fleet(
     scenario: Scenario,
     options: Options | None = None,
@@ -267,7 +273,7 @@ def run_fleet(
     """
     options = options or Options(part=shard, progress=progress)
     links, cameras = descriptors(scenario, options.part)
-    check_descriptors(links * (1 + _leaves_links(scenario)) + cameras)
+    check_descriptors(open_files(scenario, options.part))
     check_ports(links, len(scenario.target.sources))
     check_ports(cameras, len(scenario.sip.sources))
     run = _Run(scenario, options, virtual=False)

@@ -164,7 +164,7 @@ class Line(asyncio.Protocol):
         """Take note that no link could be had."""
         self.failures += 1
         if not (self.off or self.out_of_reach):
-            self._retry_s = min(2 * self._retry_s, RECONNECT_MAX_S)
+            self._retry_s = min(max(2 * self._retry_s, RECONNECT_S), RECONNECT_MAX_S)
             self.redial_at = self._dialling.timers.now() + self._pause()
         self._rearm()
 
@@ -241,9 +241,8 @@ class Line(asyncio.Protocol):
         self.boot_at = None
         self.off = False
         self.core.reboot(at)
-        self._retry_s = RECONNECT_S
         if not self.out_of_reach:
-            self._dialling.dial(self)
+            self._dial_at_once()
 
     def lose_network(self) -> None:
         """The carrier goes: the link breaks off, the station goes on measuring."""
@@ -256,10 +255,14 @@ class Line(asyncio.Protocol):
         """The carrier is back: it dials at once, as all its neighbours do."""
         if self.out_of_reach:
             self.out_of_reach = False
-            self._retry_s = RECONNECT_S
             if not self.off:
-                self._dialling.dial(self)
+                self._dial_at_once()
             self._rearm()
+
+    def _dial_at_once(self) -> None:
+        """Dial now, or as soon as the link that was cut is gone."""
+        self._retry_s = RECONNECT_S if self.transport is None else 0.0
+        self._dialling.dial(self)
 
     def moved(self) -> None:
         """The link that stands is left as it is, and another one is opened at once."""

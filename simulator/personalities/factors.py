@@ -10,6 +10,7 @@ from typing import Final
 
 from hj212 import Edition
 from hj212.tables.commands import command_row
+from stationgate.language import _
 
 from ..world import Signal, Summary, code_of, converted, signal_of, signals
 
@@ -236,7 +237,11 @@ def _chosen(outlet: str, edition: Edition, wanted: tuple[str, ...]) -> tuple[Sig
             signal = signal_of(outlet, word)
             if signal is None or code_of(signal, edition.value) is None:
                 known = [code for s in signals(outlet) if (code := code_of(s, edition.value))]
-                raise UnknownFactorError(f"{word!r} is no factor of {outlet} in {edition.value}: {', '.join(known)}")
+                raise UnknownFactorError(
+                    _("{code!r} is no factor of {outlet} in {edition}: {known}").format(
+                        code=word, outlet=outlet, edition=edition.value, known=", ".join(known)
+                    )
+                )
             found.append(signal)
         return tuple(found)
     usual = DEFAULTS.get(outlet)

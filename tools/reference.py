@@ -12,7 +12,7 @@ import csv
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from importlib import import_module
 from inspect import Parameter, signature
@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Final
 
 import click
+import reference_gb28181
+from pages import Lines, code, codes, fence, prose, table
 
 from accessctl.cli import build_command as accessctl_command
 from conformance import plan
@@ -58,43 +60,6 @@ PROGRAMS: Final[tuple[Callable[[], click.Command], ...]] = (
 
 #: Options that every command has; listed once.
 COMMON = ("--lang", "--help", "--version", "--debug")
-
-Lines = Iterator[str]
-
-
-# Markdown
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Lines:
-    yield row(head)
-    yield row(["---"] * len(head))
-    yield from map(row, rows)
-    yield ""
-
-
-def row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
-
-
-def code(text: str) -> str:
-    return f"`{text}`"
-
-
-def codes(texts: Iterable[str]) -> str:
-    return pick("、", ", ").join(map(code, texts))
-
-
-def fence(language: str, lines: Iterable[str]) -> Lines:
-    yield f"```{language}"
-    yield from lines
-    yield "```"
-    yield ""
-
-
-def prose(text: str) -> str:
-    """Return a text of the code as Markdown: what could start markup or HTML is escaped."""
-    return re.sub(r"([\\`*_<>|\[\]])", r"\\\1", " ".join(text.split()))
-
 
 # Command lines
 
@@ -687,6 +652,7 @@ def glossary() -> Lines:
 
 
 PAGES: Final[dict[str, Callable[[], Lines]]] = {
+    **reference_gb28181.PAGES,
     "cases.md": cases,
     "command-line.md": command_line,
     "deviations.md": deviations,

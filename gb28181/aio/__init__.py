@@ -2,6 +2,7 @@
 
 from .device import DeviceClient
 from .platform import PlatformServer
+from .running import register, serve
 from .transport import MAX_CONNECTIONS, Transport
 
-__all__ = ["MAX_CONNECTIONS", "DeviceClient", "PlatformServer", "Transport"]
+__all__ = ["MAX_CONNECTIONS", "DeviceClient", "PlatformServer", "Transport", "register", "serve"]

@@ -11,7 +11,27 @@ from stationgate.language import _
 
 from ..behaviour import Behaviour
 
-__all__ = ["FAULTS", "Fault", "UnknownFaultError", "behaviour_with", "fault", "find"]
+__all__ = [
+    "ALL",
+    "DOORS",
+    "FAULTS",
+    "LOGGERS",
+    "MEASURING",
+    "METERS",
+    "Fault",
+    "UnknownFaultError",
+    "behaviour_with",
+    "fault",
+    "find",
+]
+
+#: Families of kinds that faults are made for.
+DOORS: Final = ("door",)
+LOGGERS: Final = ("logger",)
+METERS: Final = ("meter",)
+MEASURING: Final = (*LOGGERS, *METERS)
+#: Whatever speaks HJ 212.
+ALL: Final = (*DOORS, *MEASURING)
 
 Edit = Callable[[Behaviour], None]
 
@@ -22,7 +42,7 @@ class Fault:
 
     Attributes:
         name: What scenarios and ``conformance demo --fault`` call it.
-        station: Kind of station that can have it.
+        families: Families of kinds of station that can have it: ``door``, ``logger``, ``meter``.
         layer: ``bytes``, ``protocol`` or ``world``.
         expected: What a suite should say of the requirement it breaks: ``FAIL``, ``WARN`` or ``INCONCLUSIVE``.
         en: What it does.
@@ -31,12 +51,21 @@ class Fault:
     """
 
     name: str
-    station: str
+    families: tuple[str, ...]
     layer: str
     expected: str
     en: str
     zh: str
     apply: Edit
+
+    def fits(self, family: str) -> bool:
+        """Tell whether stations of a family can have it."""
+        return family in self.families
+
+    @property
+    def station(self) -> str:
+        """The families as one word."""
+        return "+".join(self.families)
 
 
 class UnknownFaultError(ValueError):
@@ -68,12 +97,14 @@ def behaviour_with(names: Iterable[str] = ()) -> Behaviour:
     return behaviour
 
 
-def fault(name: str, layer: str, expected: str, en: str, zh: str) -> Callable[[Edit], Edit]:
-    """Register the function below as the fault ``name``."""
+def fault(
+    name: str, layer: str, expected: str, en: str, zh: str, families: tuple[str, ...] = DOORS
+) -> Callable[[Edit], Edit]:
+    """Register the function below as the fault ``name`` of the stations of some families."""
 
     def register(edit: Edit) -> Edit:
         assert name not in FAULTS, name
-        FAULTS[name] = Fault(name, "door", layer, expected, en, zh, edit)
+        FAULTS[name] = Fault(name, families, layer, expected, en, zh, edit)
         return edit
 
     return register

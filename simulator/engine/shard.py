@@ -23,6 +23,9 @@ CONNECTING: Final = 256
 #: A connection that is not there after this long is not coming.
 CONNECT_TIMEOUT_S: Final = 10.0
 
+#: How often it is looked whether everything is answered at the end.
+DRAIN_STEP_S: Final = 0.02
+
 #: Builds the station of a member: (member, run time it is switched on, run time it is taken over or ``None``).
 Builder = Callable[[Member, float, float | None], Core]
 
@@ -118,9 +121,22 @@ class Shard:
         sources = self.scenario.target.sources
         return sources[member.number % len(sources)] if sources else ""
 
+    @property
+    def complete(self) -> bool:
+        """Whether every station is switched on."""
+        return len(self.lines) == len(self._members)
+
     def line_of(self, identity: str) -> Line | None:
         """Return the line of a station, ``None`` as long as it was not switched on."""
         return self.lines.get(identity)
+
+    async def drain(self, limit_s: float) -> None:
+        """Begin nothing any more, and wait until what is under way is answered, but not for long."""
+        self.timers.close()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + limit_s
+        while loop.time() < end and any(line.linked and line.core.in_flight for line in self.lines.values()):
+            await asyncio.sleep(DRAIN_STEP_S)
 
     async def stop(self) -> None:
         """End every link and whatever is under way."""

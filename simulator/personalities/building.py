@@ -242,7 +242,7 @@ def _door(building: Building, member: Member, at: float, resume_at: float | None
 def _logger_plan(building: Building, group: StationGroup) -> LoggerPlan:
     rules = RULES[Edition(group.edition)]
     try:
-        known = factors(group.personality.outlet, rules.edition, group.signals)
+        known = factors(group.personality.outlet, rules.edition, group.signals, group.levels)
     except UnknownFactorError as error:
         raise UsageFault(f"[[station]] signals: {error}") from error
     program = building.scenario.program

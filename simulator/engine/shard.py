@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from ..ledger import LedgerWriter
@@ -43,6 +44,10 @@ class _SwitchOn:
 
     def alarm(self, now: float) -> None:
         self.shard.switch_on(self.member, self.at)
+
+
+def _itself(line: Line) -> Line:
+    return line
 
 
 class Shard:
@@ -171,10 +176,10 @@ class Shard:
             line = self._dialling.popleft()
             if line.off or line.out_of_reach or line.linked:
                 continue
-            local = {"local_addr": (line.source, 0)} if line.source else {}
+            local = (line.source, 0) if line.source else None
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                    await loop.create_connection(lambda line=line: line, host, port, **local)  # type: ignore[misc]
+                    await loop.create_connection(partial(_itself, line), host, port, local_addr=local)
             except (OSError, TimeoutError) as error:
                 self._failed(error)
                 line.failed()

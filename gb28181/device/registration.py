@@ -81,6 +81,7 @@ class Registration:
         "_account",
         "_alarm",
         "_beat",
+        "_beats",
         "_call_id",
         "_challenges",
         "_chance",
@@ -98,8 +99,8 @@ class Registration:
         "_run",
         "_sn",
         "address",
+        "before_keepalive",
         "clock_told",
-        "beats",
         "faulty",
         "heeds_expires",
         "rules",
@@ -112,7 +113,7 @@ class Registration:
     def __init__(self, endpoint: Endpoint, account: Account, rules: Rules, chance: random.Random) -> None:
         self.account = account
         self.rules = rules
-        self.beats = 0  #: keepalives sent
+        self.before_keepalive: Callable[[int], None] | None = None  #: called with the number of each, from 1
         self.state = RegistrationState.IDLE
         self.server_id = account.server_id
         self.faulty: tuple[str, ...] = ()  #: devices below that do not work, told in keepalives
@@ -136,6 +137,7 @@ class Registration:
         self._refreshing = False
         self._alarm: Timer | None = None
         self._beat: Timer | None = None
+        self._beats = 0
         self._run = 0  # counts registrations from the beginning: keepalives of an earlier one say nothing
         self._pending: ClientTransaction | None = None
 
@@ -402,7 +404,9 @@ class Registration:
             info=FaultyDevices(device_ids=self.faulty) if self.faulty and self.tells_faulty else None,
         )
         assert self._flow is not None
-        self.beats += 1
+        self._beats += 1
+        if self.before_keepalive is not None:
+            self.before_keepalive(self._beats)
         request = self._endpoint.compose(
             "MESSAGE",
             self._server.uri,

@@ -212,7 +212,8 @@ class Via:
     def with_source(self, source: tuple[str, int]) -> Via:
         """Return what a server writes of where a request came from: rport where asked for, received beside it."""
         host, port = source
-        asked, params = False, []
+        asked = False
+        params: list[tuple[str, str | None]] = []
         for pair in self.params:
             name = pair[0].lower()
             if name == "rport":

@@ -60,18 +60,32 @@ class _Way:
         self.devices: dict[Device, None] = {}
         self.codes: dict[str, Device] | None = None  # not needed for one
 
+    def check(self, device: Device, *, drifts: bool) -> None:
+        """Raise LocalProtocolError if a device cannot sit here beside those that do."""
+        others = [each for each in self.devices if each is not device] if len(self.devices) < 2 else self.devices
+        if not others:
+            return
+        if drifts or next(iter(others)).quirks.nat_port_drift:
+            raise LocalProtocolError("nat_port_drift: expected a socket of its own", field="nat_port_drift")
+        codes = self.codes or dict(self._coded())
+        for code in _codes(device):
+            other = codes.get(code, device)
+            if other is not device:
+                raise LocalProtocolError(
+                    f"{code}: expected codes of its own on a shared way, {other.equipment.id} has it", field="DeviceID"
+                )
+
     def add(self, device: Device) -> None:
-        if self.devices and self.codes is None:
-            self.codes = {code: each for each in self.devices for code in _codes(each)}
-        if self.codes is not None:
-            for code in _codes(device):
-                other = self.codes.setdefault(code, device)
-                if other is not device:
-                    raise LocalProtocolError(
-                        f"{code}: expected codes of its own on a shared way, {other.equipment.id} has it",
-                        field="DeviceID",
-                    )
         self.devices[device] = None
+        if self.codes is not None:
+            self.codes.update(dict.fromkeys(_codes(device), device))
+        elif len(self.devices) > 1:
+            self.codes = dict(self._coded())
+
+    def _coded(self) -> Iterator[tuple[str, Device]]:
+        for device in self.devices:
+            for code in _codes(device):
+                yield code, device
 
     def discard(self, device: Device) -> None:
         self.devices.pop(device, None)
@@ -200,14 +214,13 @@ class DeviceFleet:
         return self.transport
 
     def _sit(self, device: Device, at: Place | Flow) -> None:
+        drifts = bool(device.quirks.nat_port_drift) and not isinstance(at, Flow)
+        if at in self._ways:
+            self._ways[at].check(device, drifts=drifts)
         known = self._devices[device]
         if known is not None:
             self._leave(device, known)
-        way = self._ways.setdefault(at, _Way())
-        drifts = bool(device.quirks.nat_port_drift) and not isinstance(at, Flow)
-        if way.devices and (drifts or next(iter(way.devices)).quirks.nat_port_drift):
-            raise LocalProtocolError("nat_port_drift: expected a socket of its own", field="nat_port_drift")
-        way.add(device)
+        self._ways.setdefault(at, _Way()).add(device)
         self._devices[device] = at
         device.registration.before_keepalive = partial(self._drift, device) if drifts else None
         if isinstance(at, Flow) and device.quirks.tcp_partial_write:

@@ -108,6 +108,8 @@ class Calls:
         file_ended: Called when a playback has come to its end.
     """
 
+    __slots__ = ("_calls", "_endpoint", "_equipment", "_file_ended", "_number", "_place", "_quirks", "_rules")
+
     def __init__(
         self,
         endpoint: Endpoint,

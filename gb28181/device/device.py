@@ -72,6 +72,7 @@ __all__ = ["Device"]
 RESTART_S: Final = 30.0
 #: NotifyType of MediaStatus: the file was sent to its end.
 FILE_END: Final = "121"
+_AS_THE_STANDARD_HAS_IT: Final = Quirks()
 _PRIVATE: Final = ("192.168.1.64", 5060)
 
 
@@ -96,6 +97,24 @@ class Device:
         anyone: Whether others than the platform's address may ask.
     """
 
+    __slots__ = (
+        "_anyone",
+        "_charset",
+        "_events",
+        "_limit_bytes",
+        "_messenger",
+        "_upgraded",
+        "_wall_ms",
+        "calls",
+        "clock_ahead_ms",
+        "endpoint",
+        "equipment",
+        "quirks",
+        "registration",
+        "rules",
+        "subscriptions",
+    )
+
     def __init__(
         self,
         endpoint: Endpoint,
@@ -113,7 +132,7 @@ class Device:
         self.endpoint = endpoint
         self.rules = rules
         self.equipment = equipment
-        self.quirks = quirks or Quirks()
+        self.quirks = quirks or _AS_THE_STANDARD_HAS_IT
         self.registration = Registration(endpoint, account, rules, chance)
         self.registration.tells_faulty = not self.quirks.no_keepalive_info
         self.registration.heeds_expires = not self.quirks.expires_ignored
@@ -159,7 +178,9 @@ class Device:
 
     def events(self) -> list[DeviceEvent]:
         """Return, once, what happened since the last call."""
-        events, self._events = [*self.registration.events(), *self._events], []
+        events = self.registration.events()
+        if self._events:
+            events, self._events = [*events, *self._events], []
         return events
 
     def raise_alarm(

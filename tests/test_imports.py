@@ -86,7 +86,7 @@ LAYERS: dict[str, list[set[str]]] = {
         | {f"cli.{name}" for name in ("listen", "receiving", "shown")},
     ],
     "gb28181": [
-        {"errors", "editions"},
+        {"errors", "editions", "chance"},
         {"tables", "tables.commands"},
         {"identifiers", "ssrc", "times", "ptz", "mansrtsp"},
         {"sdp"},

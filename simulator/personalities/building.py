@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, Protocol
 
 from ..door import DoorController
 from ..faults import behaviour_with
+from ..faults.of_cameras import quirks_with
 from ..reporter import Witness
 from ..scenario import Member, Scenario
-from ..world.people import openings
+from .camera import Camera, Tally, account_of, rules_of
+from .equipment import equipment_of
+from .kinds import GB28181
+from .visits import visits
+
+
+class Books(Witness, Tally, Protocol):
+    """Who is told beside, of stations and of cameras."""
 
 
 class LivingDoor(DoorController):
@@ -17,8 +26,8 @@ class LivingDoor(DoorController):
 
     __slots__ = ("_visits",)
 
-    def live(self, seed, name, group, begin_at, end_at):
-        self._visits = openings(seed, name, group.openings_per_hour, group.people, begin_at, end_at)
+    def live(self, scenario, member, begin_at, end_at):
+        self._visits = visits(scenario, member, begin_at, end_at)
         self._next_visit()
 
     def _next_visit(self):
@@ -40,15 +49,44 @@ class LivingDoor(DoorController):
         self.schedule(at, come)
 
 
-def builder(scenario: Scenario, epoch: float, witness: Witness) -> Callable[[Member, float, float | None], Any]:
+def builder(scenario: Scenario, epoch: float, books: Books) -> Callable[[Member, float, float | None], Any]:
     behaviours = {}
 
     def build(member: Member, at: float, resume_at: float | None) -> Any:
         group = member.group
+        if group.protocol == GB28181:
+            return camera(scenario, epoch, books, member, max(at, resume_at or 0.0))
         behaviour = behaviours.setdefault(group.faults, None) or behaviour_with(group.faults)
         behaviours[group.faults] = behaviour
-        door = LivingDoor(group.settings(member.index), behaviour, at, epoch, witness=witness, resume_at=resume_at)
-        door.live(scenario.seed, member.identity, group, epoch + max(at, resume_at or 0.0), epoch + scenario.duration_s)
+        door = LivingDoor(group.settings(member.index), behaviour, at, epoch, witness=books, resume_at=resume_at)
+        door.live(scenario, member, epoch + max(at, resume_at or 0.0), epoch + scenario.duration_s)
         return door
 
     return build
+
+
+def camera(scenario: Scenario, epoch: float, books: Books, member: Member, at: float) -> Camera:
+    """Return the camera or recorder of a member, switched on at run time ``at``; at a site it sees who comes in."""
+    group = member.group
+    equipment, watching = equipment_of(member)
+    account = account_of(
+        member.identity,
+        member.password,
+        server_id=scenario.sip.id,
+        domain=scenario.sip.domain,
+        keepalive_s=group.keepalive_s,
+        expires_s=group.expires_s,
+    )
+    return Camera(
+        account,
+        rules_of(group.edition),
+        equipment,
+        watching,
+        quirks_with(group.faults),
+        seed=scenario.seed,
+        now=at,
+        epoch=epoch,
+        until=scenario.duration_s,
+        visits=partial(visits, scenario, member) if member.site_group is not None else None,
+        tally=books,
+    )

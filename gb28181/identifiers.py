@@ -25,7 +25,7 @@ from .editions import Edition, Rules
 from .errors import LocalProtocolError, RemoteProtocolError
 from .tables import read_table
 
-__all__ = ["CodeRow", "DeviceId", "compose_id", "domain_of", "ids", "is_division", "type_row"]
+__all__ = ["CodeRow", "DeviceId", "code_rows", "compose_id", "domain_of", "ids", "is_division", "type_row"]
 
 _TWENTY: Final = re.compile(r"[0-9]{20}\Z", re.ASCII)
 _DIVISION: Final = re.compile(r"(?:[0-9]{2}){1,4}\Z", re.ASCII)
@@ -55,7 +55,8 @@ class CodeRow:
 
 
 @cache
-def _rows(table: str) -> tuple[CodeRow, ...]:
+def code_rows(table: str) -> tuple[CodeRow, ...]:
+    """Return every row of ``types.csv``, ``industries.csv`` or ``networks.csv``."""
     return tuple(
         CodeRow(
             int(row["first"]),
@@ -70,7 +71,8 @@ def _rows(table: str) -> tuple[CodeRow, ...]:
 
 
 def _row(table: str, code: int, rules: Rules) -> CodeRow | None:
-    return next((row for row in _rows(table) if row.first <= code <= row.last and rules.edition in row.editions), None)
+    rows = (row for row in code_rows(table) if row.first <= code <= row.last)
+    return next((row for row in rows if rules.edition in row.editions), None)
 
 
 def type_row(code: int, rules: Rules) -> CodeRow | None:

@@ -12,9 +12,11 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final
 
+from .deviations import Deviation
 from .editions import Rules
 from .errors import LocalProtocolError, SdpError
 from .ssrc import parse_ssrc
+from .tables.values import value_of, value_table
 
 __all__ = [
     "MAX_LINES",
@@ -126,6 +128,19 @@ class AudioFormat:
     sampling: str = ""
 
 
+def _term(table: str, code: str, unit: str = "") -> tuple[str, str] | None:
+    if not code:
+        return None
+    row = value_of(value_table(table), code)
+    if row is None:  # 2022 writes other resolutions as they are
+        return (code, code) if "x" in code.lower() else (f"?{code}", f"?{code}")
+    return f"{row.zh} {unit}".rstrip(), f"{row.en} {unit}".rstrip()
+
+
+def _measure(value: str, zh: str, en: str = "") -> tuple[str, str] | None:
+    return (f"{value} {zh}", f"{value} {en or zh}") if value else None
+
+
 _F: Final = re.compile(r"\s*v((?:/[^/a]*){0,5})\s*a((?:/[^/]*){0,3})\s*\Z")
 
 
@@ -152,6 +167,33 @@ class Format:
         video = [part.strip() for part in found[1].split("/")[1:]]
         audio = [part.strip() for part in found[2].split("/")[1:]]
         return cls(VideoFormat(*video), AudioFormat(*audio))
+
+    def terms(self) -> tuple[str, str]:
+        """Say it in Chinese and English; what is left open is left out, a code that no edition has is marked by ``?``.
+
+        >>> Format.parse("v/2/6/25/1/4000a///").terms()[1]
+        'video H.264, 1080P/I, 25 fps, constant bit rate, 4000 kbit/s'
+        """
+        video, audio = self.video, self.audio
+        parts = (
+            ("视频", "video", [
+                _term("VideoFormat", video.codec),
+                _term("Resolution", video.resolution),
+                _measure(video.rate, "帧/秒", "fps"),
+                _term("BitRateType", video.mode),
+                _measure(video.kbps, "kbit/s"),
+            ]),
+            ("音频", "audio", [
+                _term("AudioFormat", audio.codec),
+                _term("AudioBitRate", audio.bits, "kbit/s"),
+                _term("AudioSampling", audio.sampling, "kHz"),
+            ]),
+        )  # fmt: skip
+        told = [(zh, en, [term for term in terms if term]) for zh, en, terms in parts]
+        return (
+            "；".join(f"{zh} {'、'.join(term[0] for term in terms)}" for zh, _, terms in told if terms),
+            "; ".join(f"{en} {', '.join(term[1] for term in terms)}" for _, en, terms in told if terms),
+        )
 
     def __str__(self) -> str:
         video, audio = self.video, self.audio
@@ -187,11 +229,11 @@ class Description:
 
     Attributes:
         lines: Letter and value of each line, in order; an empty letter and the whole line where it has none.
-        deviations: What was odd: code and words.
+        deviations: What was odd.
     """
 
     lines: tuple[tuple[str, str], ...]
-    deviations: tuple[tuple[str, str], ...] = field(default=(), compare=False)
+    deviations: tuple[Deviation, ...] = field(default=(), compare=False)
 
     def __bytes__(self) -> bytes:
         lines = [f"{letter}={value}\r\n" if letter else f"{value}\r\n" for letter, value in self.lines]
@@ -353,14 +395,14 @@ def parse_sdp(body: bytes) -> Description:
     if len(body) > MAX_SDP_BYTES:
         raise SdpError(f"SDP: expected at most {MAX_SDP_BYTES} bytes, found {len(body)} (MAX_SDP_BYTES)", status=400)
     lines: list[tuple[str, str]] = []
-    deviations: list[tuple[str, str]] = []
+    deviations: list[Deviation] = []
     text = body.decode("utf-8", "surrogateescape").replace("\r\n", "\n").replace("\r", "\n")
     for line in text.strip("\x00").split("\n"):
         if not line.strip("\x00 \t"):
             continue
         found = _LINE.match(line.strip())
         if not found:
-            deviations.append(("line", f"expected letter=value, found {line[:40]!r}"))
+            deviations.append(Deviation("line", found=line[:40]))
         lines.append((found[1], found[2].rstrip()) if found else ("", line.strip()))
         if len(lines) > MAX_LINES:
             raise SdpError(f"SDP: more than {MAX_LINES} lines (MAX_LINES)", status=400)
@@ -370,16 +412,16 @@ def parse_sdp(body: bytes) -> Description:
     return Description(tuple(lines), tuple(deviations))
 
 
-def _judge(lines: list[tuple[str, str]]) -> Iterator[tuple[str, str]]:
+def _judge(lines: list[tuple[str, str]]) -> Iterator[Deviation]:
     letters = [letter for letter, _ in lines if letter]
     if letters[0] != "v":
-        yield "first-line", f"expected v=0 first, found {letters[0]}="
+        yield Deviation("first-line", found=letters[0])
     at = [index for index, letter in enumerate(letters) if letter in "yf"]
     if at and at[0] != len(letters) - len(at):
-        yield "order", "y= and f= come last"
+        yield Deviation("order")
     ssrc = next((value.strip() for letter, value in lines if letter == "y"), None)
     if ssrc is not None and not re.fullmatch("[0-9]{10}", ssrc, re.ASCII):
-        yield "ssrc-digits", f"y=: expected ten digits, found {ssrc[:20]!r}"
+        yield Deviation("ssrc-digits", found=ssrc[:20])
 
 
 def _described(

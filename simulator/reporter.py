@@ -278,6 +278,11 @@ class Reporter:
             self._digest(now)
         self._pump(now)
 
+    def report_now(self, now: float) -> None:
+        """Report out of turn, as of the whole millisecond before ``now``; the next one is due an interval later."""
+        self._next_report = math.floor(now * 1000) / 1000
+        self.handle_timeout(now)
+
     def _catch_up(self, until: float) -> None:
         """Do the delayed acts that are due, in their order."""
         while self._later and self._later[0][0] <= until:

@@ -17,9 +17,10 @@ from __future__ import annotations
 
 import difflib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import click
 
@@ -35,6 +36,7 @@ __all__ = [
     "command",
     "group",
     "json_option",
+    "open_input",
     "read_input",
     "show_secrets_option",
     "version_option",
@@ -129,6 +131,24 @@ def show_secrets_option() -> Callable[[_Decorated], _Decorated]:
     return click.option("--show-secrets", is_flag=True, help=_("Show passwords and keys instead of ***."))
 
 
+@contextmanager
+def open_input(source: str) -> Iterator[BinaryIO]:
+    """Open a file, or standard input for ``-``, for what is read piece by piece.
+
+    Raises:
+        UsageFault: If the file cannot be opened; the text says why.
+    """
+    if source == "-":
+        yield sys.stdin.buffer
+        return
+    with ExitStack() as stack:
+        try:
+            file = stack.enter_context(Path(source).open("rb"))
+        except OSError as error:
+            raise _unreadable(source, error) from error
+        yield file
+
+
 def read_input(source: str) -> bytes:
     """Return all bytes of a file, or of standard input for ``-``.
 
@@ -138,10 +158,14 @@ def read_input(source: str) -> bytes:
     try:
         return sys.stdin.buffer.read() if source == "-" else Path(source).read_bytes()
     except OSError as error:
-        raise UsageFault(
-            _("cannot read '{file}': {reason}.").format(file=source, reason=reason(error)),
-            _("Give the path of a readable file, or - for standard input."),
-        ) from error
+        raise _unreadable(source, error) from error
+
+
+def _unreadable(source: str, error: OSError) -> UsageFault:
+    return UsageFault(
+        _("cannot read '{file}': {reason}.").format(file=source, reason=reason(error)),
+        _("Give the path of a readable file, or - for standard input."),
+    )
 
 
 def _lang_option() -> click.Option:

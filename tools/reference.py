@@ -12,7 +12,7 @@ import csv
 import re
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from enum import Enum
 from importlib import import_module
 from inspect import Parameter, signature
@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Final
 
 import click
+import reference_gb28181
+from pages import Lines, code, codes, fence, prose, table
 
 from accessctl.cli import build_command as accessctl_command
 from conformance import plan
@@ -36,6 +38,11 @@ from hj212.differences import Difference, differences
 from hj212.editions import HJ_212_2017, RULES, Edition
 from simulator.cli import build as simulator_command
 from simulator.faults import FAULTS, Fault
+from simulator.personalities.kinds import kinds
+from simulator.scenario import Event, FaultPlan, Load, Scenario, SipTarget, SiteGroup, StationGroup, Target
+from simulator.scenario.keys import Key, event_rows, keys
+from simulator.scenario.listing import COLUMNS
+from simulator.scenario.shapes import presets
 from stationgate.language import LANGUAGES, Language, pick, speaking
 from stationgate.options import Command, Group
 
@@ -53,43 +60,6 @@ PROGRAMS: Final[tuple[Callable[[], click.Command], ...]] = (
 
 #: Options that every command has; listed once.
 COMMON = ("--lang", "--help", "--version", "--debug")
-
-Lines = Iterator[str]
-
-
-# Markdown
-
-
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Lines:
-    yield row(head)
-    yield row(["---"] * len(head))
-    yield from map(row, rows)
-    yield ""
-
-
-def row(cells: Sequence[str]) -> str:
-    return "| " + " | ".join(" ".join(cell.split()).replace("|", "\\|") for cell in cells) + " |"
-
-
-def code(text: str) -> str:
-    return f"`{text}`"
-
-
-def codes(texts: Iterable[str]) -> str:
-    return pick("、", ", ").join(map(code, texts))
-
-
-def fence(language: str, lines: Iterable[str]) -> Lines:
-    yield f"```{language}"
-    yield from lines
-    yield "```"
-    yield ""
-
-
-def prose(text: str) -> str:
-    """Return a text of the code as Markdown: what could start markup or HTML is escaped."""
-    return re.sub(r"([\\`*_<>|\[\]])", r"\\\1", " ".join(text.split()))
-
 
 # Command lines
 
@@ -310,6 +280,172 @@ def fault_row(fault: Fault, rejected_by: Iterable[str]) -> tuple[str, ...]:
     return code(fault.name), prose(pick(fault.zh, fault.en)), fault.expected, codes(rejected_by)
 
 
+# Scenarios
+
+
+HEADS: Final = {
+    "": ("文件开头", "The top of the file"),
+    "target": ("`[target]`：HJ 212 平台", "`[target]`: the platform of HJ 212"),
+    "sip": ("`[sip]`：GB/T 28181 平台", "`[sip]`: the platform of GB/T 28181"),
+    "site": ("`[[site]]`：现场", "`[[site]]`: sites"),
+    "station": ("`[[station]]`：站点", "`[[station]]`: stations"),
+    "fault": ("`[[fault]]`：故障时间线", "`[[fault]]`: faults on a timeline"),
+    "event": ("`[[event]]`：事件", "`[[event]]`: events"),
+    "load": ("`[load]`：负载形状", "`[load]`: shape of the load"),
+}
+#: What a value looks like, by the word in the column ``accepts``.
+ACCEPTED: Final = {
+    "text": ("文字", "text"),
+    "secret": ("文字", "text"),
+    "texts": ("列表", "list"),
+    "select": ("文字或列表", "text or list"),
+    "boolean": ("true / false", "true / false"),
+    "whole": ("整数", "whole number"),
+    "number": ("数", "number"),
+    "share": ("数", "number"),
+    "seconds": ("秒", "seconds"),
+    "signed": ("秒，可为负", "seconds, may be negative"),
+    "choice": ("文字", "text"),
+    "choice-whole": ("整数", "whole number"),
+    "mn": ("十六进制数字", "hexadecimal digits"),
+    "gb-id": ("20 位数字", "20 digits"),
+    "digits": ("数字", "digits"),
+    "key": ("32 位十六进制", "32 hexadecimal digits"),
+    "st": ("两位", "two characters"),
+    "shifts": ("列表", "list"),
+    "codes": ("表", "table"),
+    "start": ("日期时间", "date and time"),
+    "instant": ("时刻", "instant"),
+    "addresses": ("地址列表", "list of addresses"),
+}
+DEFAULTS: Final[dict[str, object]] = {
+    "": Scenario(),
+    "target": Target(),
+    "sip": SipTarget(),
+    "site": SiteGroup(),
+    "station": StationGroup(),
+    "fault": FaultPlan(""),
+    "event": Event(""),
+    "load": Load(),
+}
+
+
+def scenario() -> Lines:
+    yield pick("# 场景文件", "# Scenarios")
+    yield ""
+    yield pick(
+        "场景是一个 TOML 文件，`simulator run` 照它运行；`simulator new --kind site` 打印一份带注释的。"
+        "不认识的键、类型或范围不对的值都是错误，并指出是哪一行、应为什么。"
+        "怎样编写见[编写带故障的场景](../howto/scenario-with-faults.md)。",
+        "A scenario is a TOML file that `simulator run` plays; `simulator new --kind site` prints a commented one. A "
+        "key that is not known, or a value of another type or range, is an error that names the line and what was "
+        "expected. How to write one is told in [a scenario with faults](../howto/scenario-with-faults.md).",
+    )
+    yield ""
+    for name, (zh, en) in HEADS.items():
+        yield f"## {pick(zh, en)}"
+        yield ""
+        yield from table(
+            (pick("键", "key"), pick("含义", "meaning"), pick("值", "value"), pick("默认值", "default"))
+            + ((pick("用于", "for"),) if name == "station" else ()),
+            (key_row(key) for key in keys(name).values()),
+        )
+        yield from BELOW.get(name, lambda: ())()
+
+
+def key_row(key: Key) -> tuple[str, ...]:
+    cells = code(key.name), prose(key.text), accepted(key), key_default(key)
+    return (*cells, codes(sorted(key.kinds))) if key.table == "station" else cells
+
+
+def accepted(key: Key) -> str:
+    if key.choices:
+        return codes(key.choices)
+    text = pick(*ACCEPTED[key.accepts])
+    low, high = ("" if bound is None else f"{bound:.10g}" for bound in (key.least, key.most))
+    if high:
+        return pick(f"{text}，{low} 至 {high}", f"{text}, {low} to {high}")
+    return pick(f"{text}，不小于 {low}", f"{text}, {low} or more") if low and low != "0" else text
+
+
+def key_default(key: Key) -> str:
+    if key.default:
+        return prose(key.default)
+    value = getattr(DEFAULTS[key.table], key.field)
+    if value in ("", (), None):
+        return "—"
+    if isinstance(value, bool):
+        return code(str(value).lower())
+    if isinstance(value, float):
+        return code(f"{value:g}")
+    return code(str(list(value)).replace("'", '"') if isinstance(value, tuple) else str(value))
+
+
+def below_station() -> Lines:
+    yield pick("### 种类", "### Kinds")
+    yield ""
+    yield from table(
+        (
+            "`kind`",
+            pick("站点", "station"),
+            pick("族", "family"),
+            pick("协议", "protocol"),
+            pick("ST 或类型码", "ST or type code"),
+            pick("间隔（秒）", "interval, s"),
+        ),
+        (
+            (
+                code(kind.name),
+                prose(kind.title),
+                code(kind.family),
+                code(kind.protocol),
+                pick("；", "; ").join(
+                    [kind.st or kind.type, *(f"{ed}: {st}" for ed, st in kind.st_by_edition.items())]
+                ),
+                f"{kind.interval_s:g}" if kind.interval_s else "—",
+            )
+            for kind in kinds().values()
+        ),
+    )
+    yield pick("### 身份文件", "### Files of identities")
+    yield ""
+    yield pick(
+        f"`identities` 所指的 CSV 文件，第一行是列名，顺序不限：{codes(COLUMNS)}。编码为 UTF-8 或 GB 18030。"
+        "必须有 `mn` 或 `id`；空格子取这一组的值；`site` 写现场名，如 `plant-3`。有 `kind` 或 `group` 列时，"
+        "一个文件可供几组使用，各组只取自己的行。`simulator identities` 写出的就是这种文件。",
+        f"The CSV file that `identities` names. Its first line names the columns, in any order: {codes(COLUMNS)}. "
+        "UTF-8 or GB 18030. `mn` or `id` must be there; an empty cell is what the group says; `site` names a site, as "
+        "`plant-3`. With a column `kind` or `group` one file serves several groups, each takes its own rows. "
+        "`simulator identities` writes such a file.",
+    )
+    yield ""
+
+
+def below_event() -> Lines:
+    yield pick("### 事件表", "### What can happen")
+    yield ""
+    yield from table(
+        ("`what`", pick("事件", "what happens"), pick("可用的键", "its keys")),
+        ((code(row.what), prose(pick(row.zh, row.en)), codes(row.keys)) for row in event_rows().values()),
+    )
+
+
+def below_load() -> Lines:
+    yield pick("### 负载表", "### Shapes")
+    yield ""
+    yield from table(
+        ("`preset`", pick("含义", "meaning")),
+        ((code(preset.name), prose(pick(preset.zh, preset.en))) for preset in presets().values()),
+    )
+
+
+BELOW: Final[dict[str, Callable[[], Lines]]] = {
+    "station": below_station,
+    "event": below_event,
+    "load": below_load,
+}
+
+
 # Limits
 
 
@@ -516,6 +652,7 @@ def glossary() -> Lines:
 
 
 PAGES: Final[dict[str, Callable[[], Lines]]] = {
+    **reference_gb28181.PAGES,
     "cases.md": cases,
     "command-line.md": command_line,
     "deviations.md": deviations,
@@ -524,6 +661,7 @@ PAGES: Final[dict[str, Callable[[], Lines]]] = {
     "glossary.md": glossary,
     "limits.md": limits,
     "operator.md": operator,
+    "scenario.md": scenario,
 }
 
 

@@ -3,6 +3,7 @@
 from .device import DeviceClient
 from .fleet import DeviceFleet
 from .platform import PlatformServer
+from .running import register, serve
 from .transport import MAX_CONNECTIONS, Transport
 
-__all__ = ["MAX_CONNECTIONS", "DeviceClient", "DeviceFleet", "PlatformServer", "Transport"]
+__all__ = ["MAX_CONNECTIONS", "DeviceClient", "DeviceFleet", "PlatformServer", "Transport", "register", "serve"]

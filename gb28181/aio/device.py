@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
-from ..device import Account, DeviceEvent, Equipment, Quirks, Unregistered
+from ..device import Account, DeviceEvent, Equipment, Quirks, Registered, Unregistered
 from ..device.calls import Call, Place
 from ..device.device import Device
 from ..editions import Rules
@@ -48,6 +48,7 @@ class DeviceClient:
         chance: random.Random | None = None,
     ) -> None:
         self._told = told
+        self.registered: Registered | None = None  #: the last acceptance, ``None`` before the first
         self._chance = chance or random.SystemRandom()
         self._endpoint = Endpoint(self._chance, user_agent=account.user_agent)
         self.device = Device(
@@ -103,6 +104,8 @@ class DeviceClient:
     def _step(self, now: float) -> None:
         self.device.step(now)
         for event in self.device.events():
+            if isinstance(event, Registered):
+                self.registered = event
             self._told(event)
             if isinstance(event, Unregistered) and self._over is not None and not self._over.done():
                 self._over.set_result(None)

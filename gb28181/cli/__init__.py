@@ -8,6 +8,7 @@ from stationgate.language import _
 from stationgate.options import group
 
 from .decode import add_decode
+from .editions import add_editions
 from .listen import add_listen
 from .ptz import add_ptz
 
@@ -28,4 +29,5 @@ def build_command() -> click.Command:
     add_decode(cli)
     add_ptz(cli)
     add_listen(cli)
+    add_editions(cli)
     return cli

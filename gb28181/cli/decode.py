@@ -1,16 +1,18 @@
-"""``gb28181 decode``: SIP messages and MANSCDP bodies of a text, explained."""
+"""``gb28181 decode``: SIP messages and MANSCDP bodies of a text or of a capture, explained."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Final
+from datetime import datetime
+from typing import Any, BinaryIO, Final
 
 import click
 
+from stationgate.capture import CaptureFault, Kind, kind_of, read_capture
 from stationgate.exits import ExitCode
 from stationgate.language import _, ngettext
-from stationgate.options import Group, json_option, read_input, show_secrets_option
+from stationgate.options import Group, json_option, open_input, show_secrets_option
 from stationgate.streams import json_line
 
 from ..errors import Gb28181Error, RemoteProtocolError
@@ -18,14 +20,12 @@ from ..manscdp import read
 from ..mansrtsp import parse_answer, parse_request
 from ..sdp import parse_sdp
 from ..sip.message import Request, Response, parse_message
-from .shown import body_json, body_lines, clean, header_pairs
+from ..times import BEIJING
+from .captured import START, CapturedSip, Heard
+from .shown import body_json, body_lines, clean, description, deviation_json, deviation_line, header_pairs
 
 __all__ = ["add_decode"]
 
-#: A message begins where a line is the first of a request or of an answer.
-_START: Final = re.compile(
-    rb"^(?:[A-Za-z]{3,12}[ \t]+sips?:[^\r\n]*SIP/2\.0|SIP/2\.0[ \t]+[1-6][0-9]{2}[^\r\n]*)[ \t]*\r?$", re.MULTILINE
-)
 _HEADERS_END: Final = re.compile(rb"\r?\n\r?\n")
 _LENGTH: Final = re.compile(rb"^(?:Content-Length|l)[ \t]*:[ \t]*([0-9]{1,6})[ \t]*\r?$", re.MULTILINE | re.IGNORECASE)
 
@@ -35,11 +35,17 @@ def add_decode(cli: Group) -> None:
 
     @cli.command(
         "decode",
-        help=_("Explain SIP messages, one after the other in a text, or one MANSCDP body.")
+        help=_("Explain the SIP messages of a text or of a capture (pcap, pcapng), or one MANSCDP body.")
+        + "\n\n"
+        + _(
+            "In a capture SIP is found on any port, over UDP and TCP. Reading captures needs scapy: "
+            "pip install 'stationgate[pcap]'."
+        )
         + "\n\n"
         + _("Exit code: 0, 1 something cannot be read or there is nothing, 2 usage."),
         examples=[
             ("gb28181 decode messages.txt", _("read a file")),
+            ("gb28181 decode site.pcapng", _("read a capture: who said what to whom")),
             ("gb28181 decode - --json", _("read standard input, one JSON object per message")),
         ],
     )
@@ -48,14 +54,42 @@ def add_decode(cli: Group) -> None:
     @show_secrets_option()
     def decode(source: str, as_json: bool, show_secrets: bool) -> int:
         run = _Decoding(as_json, show_secrets)
-        for piece in _pieces(read_input(source)):
-            run.piece(piece)
+        with open_input(source) as file:
+            head = _head(file)
+            if kind_of(head) is not Kind.OTHER:
+                return _decode_capture(run, file, head)
+            for piece in _pieces(head + file.read()):
+                run.piece(piece)
         return run.finish()
+
+
+def _head(file: BinaryIO) -> bytes:
+    """Return the first four bytes, fewer only where there are no more; a pipe may give them one by one."""
+    head = b""
+    while len(head) < 4 and (more := file.read(4 - len(head))):
+        head += more
+    return head
+
+
+def _decode_capture(run: _Decoding, file: BinaryIO, head: bytes) -> int:
+    found = CapturedSip()
+    fault: CaptureFault | None = None
+    try:
+        for heard in found.messages(read_capture(file, head=head)):
+            run.heard(heard)
+    except CaptureFault as error:  # told behind what came before it
+        fault = error
+    for heard in found.rest():
+        run.heard(heard)
+    code = run.finish(found.others)
+    if fault is not None:
+        raise fault
+    return code
 
 
 def _pieces(data: bytes) -> Iterator[bytes]:
     """Cut a text where messages begin; what stands before the first is a piece of its own."""
-    starts = [found.start() for found in _START.finditer(data)]
+    starts = [found.start() for found in START.finditer(data)]
     if not starts:
         yield data
         return
@@ -81,8 +115,25 @@ class _Decoding:
         self._show_secrets = show_secrets
         self._number = 0
         self._bad = 0
+        self._heard: Heard | None = None
+
+    def heard(self, heard: Heard) -> None:
+        """Tell a message of a capture."""
+        self._heard = heard
+        if heard.rest:
+            self._number += 1
+            n = len(heard.data)
+            words = ngettext(
+                "{n} byte of a message whose beginning was not captured",
+                "{n} bytes of a message whose beginning was not captured",
+                n,
+            ).format(n=n)
+            self._tell({"kind": "rest", "bytes": n}, [words], b"", "")
+        else:
+            self.piece(heard.data)
 
     def piece(self, data: bytes) -> None:
+        """Tell a message, or a body alone."""
         if not data.strip(b"\xef\xbb\xbf\r\n\t \x00"):
             return
         self._number += 1
@@ -116,12 +167,10 @@ class _Decoding:
             self._bad += 1
             shape["error"] = str(error)
         shape["headers"] = pairs
-        shape["deviations"] = [
-            {"code": each.code, "offset": each.offset, "message": each.message} for each in message.deviations
-        ]
+        shape["deviations"] = [deviation_json(each) for each in message.deviations]
         lines = [clean(message.start_line())]
         lines += [f"  {name}: {value}" for name, value in pairs]
-        lines += [f"  ! {each.code}: {clean(each.message)}" for each in message.deviations]
+        lines += [f"  {deviation_line(each)}" for each in message.deviations]
         if "error" in shape:
             lines.append(f"  ! {shape['error']}")
         return shape, lines
@@ -135,8 +184,18 @@ class _Decoding:
                 told, more = {"kind": "unreadable", "error": str(error)}, [f"  ! {clean(str(error))}"]
             shape["body"] = told
             lines += more
+        if self._heard is not None and self._heard.wrong:
+            self._bad += 1
+            shape["error"] = self._heard.wrong
+            lines.append(f"  ! {clean(self._heard.wrong)}")
+        self._print(shape, lines)
+
+    def _print(self, shape: dict[str, Any], lines: list[str]) -> None:
+        heard, number = self._heard, {"number": self._number}
         if self._as_json:
-            click.echo(json_line({"number": self._number} | shape))
+            click.echo(json_line(number | (_way_json(heard) if heard else {}) | shape))
+        elif heard:
+            click.echo("\n".join([f"#{self._number} {_way(heard)}", *lines]))
         else:
             click.echo(f"#{self._number} " + "\n".join(lines))
 
@@ -144,15 +203,7 @@ class _Decoding:
         text = body.decode("utf-8", "replace")
         stripped = body.lstrip(b"\xef\xbb\xbf\r\n\t ")
         if kind == "application/sdp" or stripped.startswith(b"v="):
-            described = parse_sdp(body)
-            lines = [f"  {clean(letter)}={clean(value)}" for letter, value in described.lines]
-            lines += [f"  ! {code}: {clean(words)}" for code, words in described.deviations]
-            shape = {
-                "kind": "SDP",
-                "lines": [[letter, clean(value)] for letter, value in described.lines],
-                "deviations": [{"code": code, "offset": 0, "message": words} for code, words in described.deviations],
-            }
-            return shape, lines
+            return description(parse_sdp(body))
         if kind == "application/mansrtsp":
             (parse_answer if b"RTSP/1.0 " in stripped[:16] else parse_request)(body)
             return {"kind": "MANSRTSP", "text": clean(text)}, [f"  {clean(line)}" for line in text.split()]
@@ -166,17 +217,43 @@ class _Decoding:
 
     def _unusable(self, data: bytes, error: Gb28181Error) -> None:
         self._bad += 1
-        if self._as_json:
-            click.echo(json_line({"number": self._number, "kind": "unreadable", "error": str(error)}))
-        else:
-            shown = clean(data[:60].decode("utf-8", "replace"))
-            click.echo(f"#{self._number} " + _("cannot be read: {reason}").format(reason=clean(str(error))))
-            click.echo(f"  {shown}")
+        why = self._heard.wrong if self._heard is not None and self._heard.wrong else str(error)
+        shown = clean(data[:60].decode("utf-8", "replace"))
+        self._print(
+            {"kind": "unreadable", "error": why},
+            [_("cannot be read: {reason}").format(reason=clean(why)), f"  {shown}"],
+        )
 
-    def finish(self) -> int:
+    def finish(self, others: int = 0) -> int:
+        """Say how much it was; ``others`` are flows of something else."""
         parts = [
             ngettext("{n} message", "{n} messages", self._number).format(n=self._number),
             _("{n} that cannot be read").format(n=self._bad),
         ]
+        if others:
+            parts.append(ngettext("{n} flow without SIP", "{n} flows without SIP", others).format(n=others))
         click.echo(_(", ").join(parts), err=True)
         return ExitCode.FAIL if self._bad or not self._number else ExitCode.OK
+
+
+def _moment(heard: Heard) -> datetime:
+    try:
+        return datetime.fromtimestamp(heard.time, BEIJING)
+    except (OverflowError, ValueError, OSError):  # a damaged file may say any time
+        return datetime.fromtimestamp(0, BEIJING)
+
+
+def _way(heard: Heard) -> str:
+    flow = heard.flow
+    moment = _moment(heard).isoformat(" ", "milliseconds").removesuffix("+08:00")
+    return f"{moment} {flow.source} -> {flow.target} {flow.transport}"
+
+
+def _way_json(heard: Heard) -> dict[str, Any]:
+    flow = heard.flow
+    return {
+        "time": _moment(heard).isoformat(timespec="microseconds"),
+        "source": str(flow.source),
+        "target": str(flow.target),
+        "transport": flow.transport.value,
+    }

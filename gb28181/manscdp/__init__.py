@@ -8,9 +8,9 @@
 17
 """
 
+from ..deviations import Deviation
 from . import controls, notifies, queries, responses
 from .body import BODIES, Body, Element, Kind, Need, Other, Reading, Record, elements_of, read, write
-from .deviations import Deviation
 from .xml import LIMITS, Limits, Node
 
 __all__ = [

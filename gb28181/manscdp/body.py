@@ -15,10 +15,10 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, ClassVar, Final, TypeVar, dataclass_transform
 
+from ..deviations import Deviation, note
 from ..editions import GBT_28181_2022, Edition, Rules
 from ..errors import LocalProtocolError, XmlError
 from .charset import encode
-from .deviations import Deviation, note
 from .xml import LIMITS, Node, Tree, attributes_of, check_characters, enclose, escape, name_of, node_of, opening, parse
 from .xml import written_node as written
 
@@ -319,8 +319,8 @@ class _Reader:
         self._title = rules.title
         self._deviations = deviations
 
-    def _note(self, code: str, where: str, message: str) -> None:
-        note(self._deviations, code, where, message)
+    def _note(self, code: str, where: str, *, found: str = "", expected: str = "") -> None:
+        note(self._deviations, Deviation(code, 0, where, found, expected))
 
     def body(self, root: Tree) -> Body:
         name = name_of(root)
@@ -328,11 +328,11 @@ class _Reader:
             (known for known in ("Control", "Query", "Notify", "Response") if known.lower() == name.lower()), name
         )
         if kind != name:
-            self._note("tag-spelling", name, f"expected {kind}, found {name}")
+            self._note("tag-spelling", name, found=name, expected=kind)
         attributes = dict(attributes_of(root))
         for lost in ("CmdType", "SN", "DeviceID"):
             if lost in attributes:
-                self._note("attribute", name, f"expected {lost} as an element, found it as an attribute")
+                self._note("attribute", name, found=lost)
         cmd_type = self._cmd_type(root, attributes)
         cls = self._class(root, kind, cmd_type)
         values = self._fields(cls, root, name, skip="cmdtype", levels=LIMITS.depth)
@@ -364,7 +364,7 @@ class _Reader:
             # The 2016 example of a catalogue notice has the root of an answer, and the reverse is met too.
             cls = BODIES.get(("Notify" if kind == "Response" else "Response", cmd_type, ""))
             if cls is not None:
-                self._note("root", kind, f"expected {cls.ROOT} for {cmd_type}, found {kind}")
+                self._note("root", kind, found=kind, expected=f"{cls.ROOT} {cmd_type}")
         return cls or Other
 
     def _fields(self, cls: type[Record], parent: Tree, path: str, skip: str, levels: int) -> dict[str, Any]:
@@ -385,19 +385,19 @@ class _Reader:
             row, exact = found
             where = f"{path}/{name}"
             if not exact and name not in row.aliases:
-                self._note("tag-spelling", where, f"expected {row.tag}, found {name}")
+                self._note("tag-spelling", where, found=name, expected=row.tag)
             value = self._element(row, child, where, levels, rest)
             if value is None:
                 continue
             if row.most > 1 and not row.item:
                 many.setdefault(row.python, []).append(value)
             elif row.python in values:
-                self._note("repeated", where, f"expected one {row.tag}, found another")
+                self._note("repeated", where, found=row.tag)
                 rest.append(node_of(child, levels - 1))
             else:
                 values[row.python] = value
                 if row.need(self._edition) is Need.ABSENT:
-                    self._note("not-in-edition", where, f"{self._title} has no {row.tag} here")
+                    self._note("not-in-edition", where, found=row.tag, expected=self._title)
         for python, found_values in many.items():
             values[python] = tuple(found_values)
         if rest:
@@ -410,7 +410,7 @@ class _Reader:
         if not isinstance(row.kind, Kind):
             return row.kind(**self._fields(row.kind, child, where, "", levels - 1))
         if len(child) or child.attrib:
-            self._note("structure", where, f"expected a value in {row.tag}, found elements or attributes")
+            self._note("structure", where, expected=row.tag)
             rest.append(node_of(child, levels - 1))
             return None
         value = self._value(row.kind, (child.text or "").strip(), where)
@@ -428,7 +428,7 @@ class _Reader:
             else:
                 items.append(row.kind(**self._fields(row.kind, each, f"{where}/{row.item}", "", levels - 2)))
         if strangers:
-            self._note("structure", where, f"expected {row.item} in {row.tag}, found {strangers[0].name}")
+            self._note("list-item", where, found=strangers[0].name, expected=row.item)
             rest.append(Node(row.tag, children=tuple(strangers), inside=True))
         if row.count:
             self._check_count(row, child, where, len(items))
@@ -437,9 +437,9 @@ class _Reader:
     def _check_count(self, row: Element, child: Tree, where: str, found: int) -> None:
         stated = next((value for name, value in attributes_of(child) if name.lower() == row.count.lower()), None)
         if stated is None:
-            self._note("count", where, f"expected the attribute {row.count}, found none")
+            self._note("count-missing", where, expected=row.count)
         elif stated.strip() != str(found):
-            self._note("count", where, f"{row.count} says {stated[:20]}, there are {found}")
+            self._note("count", where, found=stated[:20], expected=str(found))
 
     def _value(self, kind: Kind, text: str, where: str) -> Any:
         """Return the value of a text; ``None`` where it is none of its kind, which is told."""
@@ -447,16 +447,16 @@ class _Reader:
             if _INTEGER.match(text):
                 number = int(text)
                 return number if str(number) == text else PrintedInt(text)
-            self._note("value", where, f"expected a whole number, found {text[:40]!r}")
+            self._note("value", where, found=text[:40], expected=kind.value)
             return None
         if kind is Kind.DECIMAL:
             if _DECIMAL.match(text):
                 return Decimal(text)
-            self._note("value", where, f"expected a number, found {text[:40]!r}")
+            self._note("value", where, found=text[:40], expected=kind.value)
             return None
         form = _FORMS.get(kind)
         if form and not form.match(text):
-            self._note("value", where, f"expected {kind.value}, found {text[:40]!r}")
+            self._note("value", where, found=text[:40], expected=kind.value)
         return text
 
 

@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from ..deviations import Deviation, note
 from ..errors import LocalProtocolError
-from .deviations import Deviation, note
 
 __all__ = ["AUTO", "CHARSETS", "Decoded", "codec_of", "decode", "encode", "narrow"]
 
@@ -75,14 +75,14 @@ def decode(raw: bytes, deviations: list[Deviation], charset: str | None = None) 
     marked = raw.startswith(codecs.BOM_UTF8)
     if marked:
         raw = raw[len(codecs.BOM_UTF8) :]
-        note(deviations, "byte-order-mark", "byte 0", "expected the XML document, found a UTF-8 byte order mark")
+        note(deviations, Deviation("byte-order-mark"))
     declaration = _DECLARATION.match(raw)
     declared = ""
     start = 0
     if declaration:
         start = declaration.end()
         if not raw.startswith(b"<?xml"):
-            note(deviations, "leading-blanks", "byte 0", "expected the XML declaration first, found blanks before it")
+            note(deviations, Deviation("leading-blanks"))
         named = _ENCODING.search(declaration[1])
         declared = named[1].decode("ascii") if named else ""
     if raw.isascii():
@@ -148,22 +148,22 @@ def _chosen(body: bytes, declared: str, auto: bool, deviations: list[Deviation])
     """Choose between UTF-8 and GB18030 for a body with bytes beyond ASCII."""
     codec = codec_of(declared) if declared else _GB
     if codec is None:
-        note(deviations, "charset-unknown", "", f"expected one of {', '.join(CHARSETS)} declared, found {declared}")
+        note(deviations, Deviation("charset-unknown", found=declared, expected=", ".join(CHARSETS)))
     is_utf8 = _decodes(body, _UTF8)
     if codec == _UTF8:
         if is_utf8:
             return _UTF8
         # A character cut in two spoils UTF-8 as it spoils GB18030; only what is clean as the other is taken for it.
         if _decodes(body, _GB):
-            note(deviations, "charset-wrong", "", f"expected {declared} as declared, found bytes of GB18030")
+            note(deviations, Deviation("charset-wrong", found="GB18030", expected=declared))
             return _GB
         return _UTF8 if _mostly_utf8(body) else _GB
     if is_utf8:
         is_gb = _decodes(body, _GB)
         if auto or not is_gb:
-            note(deviations, "charset-wrong", "", f"expected {declared or 'GB2312'}, found bytes of UTF-8")
+            note(deviations, Deviation("charset-wrong", found="UTF-8", expected=declared or "GB2312"))
             return _UTF8
-        note(deviations, "charset-doubtful", "", "read as GB18030, but the bytes are UTF-8 just as well")
+        note(deviations, Deviation("charset-doubtful"))
     return _GB
 
 
@@ -185,10 +185,5 @@ def _text(body: bytes, codec: str, start: int, deviations: list[Deviation]) -> s
         return body.decode(codec)
     except UnicodeDecodeError as error:
         broken = body[error.start : error.end].hex(" ").upper()
-        note(
-            deviations,
-            "bytes-broken",
-            f"byte {start + error.start}",
-            f"expected a character of {codec}, found {broken}; broken characters are read as U+FFFD",
-        )
+        note(deviations, Deviation("bytes-broken", start + error.start, found=broken, expected=codec))
         return body.decode(codec, "replace")

@@ -13,9 +13,9 @@ from typing import Any, Final, TypeAlias
 
 from lxml import etree
 
+from ..deviations import Deviation, note
 from ..errors import LocalProtocolError, XmlError
 from .charset import Decoded, decode
-from .deviations import Deviation, note
 
 __all__ = ["LIMITS", "Limits", "Node", "Tree", "escape", "node_of", "parse", "written_node"]
 
@@ -145,7 +145,7 @@ def _repaired(text: str, deviations: list[Deviation]) -> Tree:
         except etree.XMLSyntaxError:
             continue
         for code, found in noted:
-            note(deviations, code, "", f"expected well-formed XML, found {found}")
+            note(deviations, Deviation(code, found=found))
         return root
     try:
         return _tree(text)
@@ -168,30 +168,27 @@ def _cut_ends(text: str) -> tuple[str, str, str]:
     end = text.rfind(f"</{root[1]}>")
     end = len(text) if end < 0 else end + len(root[1]) + 3
     before, behind = text[:start].strip(), text[end:].strip()
-    found = [
-        f"{len(part)} characters {place} the root" for part, place in ((before, "before"), (behind, "behind")) if part
-    ]
-    return text[start:end], "garbage" if found else "", " and ".join(found)
+    return text[start:end], "garbage" if before or behind else "", f"{len(before)}, {len(behind)}"
 
 
 def _drop_illegal(text: str) -> tuple[str, str, str]:
     mended, count = _ILLEGAL.subn("", text)
-    return mended, "illegal-character", f"{count} characters that XML does not allow; they are dropped"
+    return mended, "illegal-character", str(count)
 
 
 def _escape_ampersands(text: str) -> tuple[str, str, str]:
     mended, count = _LOOSE_AMPERSAND.subn("&amp;", text)
-    return mended, "unescaped", f"{count} unescaped &"
+    return mended, "unescaped", f"{count} &"
 
 
 def _escape_less(text: str) -> tuple[str, str, str]:
     mended, count = _LOOSE_LESS.subn("&lt;", text)
-    return mended, "unescaped", f"{count} unescaped <"
+    return mended, "unescaped", f"{count} <"
 
 
 def _escape_references(text: str) -> tuple[str, str, str]:
     mended, count = _BAD_REFERENCE.subn("&amp;", text)
-    return mended, "unescaped", f"{count} references to characters that XML does not allow"
+    return mended, "unescaped", f"{count} &#"
 
 
 def name_of(element: Tree) -> str:

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ..deviations import Deviation
 from ..editions import GBT_28181_2016, Rules
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..manscdp import read, write
 from ..manscdp.body import Body
-from ..manscdp.deviations import Deviation
 from ..manscdp.notifies import AlarmNotice, Broadcast, CatalogNotice, MediaStatus, Notice
 from ..manscdp.queries import CatalogQuery
 from ..manscdp.responses import AlarmAnswer, CatalogAnswer

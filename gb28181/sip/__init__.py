@@ -1,5 +1,6 @@
 """SIP as GB/T 28181 uses it (clause 4.3.2 and RFC 3261): messages, digest, transactions, dialogs; no I/O."""
 
+from ..deviations import Deviation
 from .dialogs import Dialog, DialogEnd, DialogKind, DialogState
 from .digest import Challenge, Credentials, Nonces, NonceState, answer, verify
 from .endpoint import Endpoint, EndpointLimits
@@ -15,7 +16,7 @@ from .events import (
     ResponseReceived,
 )
 from .framing import Broken, StreamFramer
-from .message import Deviation, Headers, Message, Request, Response, parse_message, respond
+from .message import Headers, Message, Request, Response, parse_message, respond
 from .timers import Timer, Timers
 from .transactions import ClientTransaction, Failure, Flow, ServerTransaction, State, Timings
 from .values import Address, CSeq, Uri, Via

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Final
 
+from ..deviations import Deviation
 from ..errors import LocalProtocolError, SipError
 from .values import Address, CSeq, Uri, Via, split_list
 
@@ -20,7 +20,6 @@ __all__ = [
     "MAX_HEADER_BYTES",
     "MAX_MESSAGE_BYTES",
     "REASONS",
-    "Deviation",
     "Headers",
     "Message",
     "Request",
@@ -115,21 +114,6 @@ _NUMBER: Final = re.compile(r"[0-9]{1,10}\Z")
 _END: Final = re.compile(rb"\r?\n\r?\n")
 _NAME: Final = re.compile(r"[A-Za-z0-9.!%*_+`'~\-]+\Z")
 _LEADING: Final = b"\r\n\x00"
-
-
-@dataclass(frozen=True, slots=True)
-class Deviation:
-    """Something that a peer wrote otherwise than it should, and that was read all the same.
-
-    Attributes:
-        code: What: ``"line-ends"``, ``"content-length"``.
-        offset: Byte of the message, or of the body where it concerns one.
-        message: Found and expected, in English.
-    """
-
-    code: str
-    offset: int
-    message: str
 
 
 class Headers:
@@ -419,7 +403,7 @@ def parse_message(data: bytes, *, max_header_bytes: int = MAX_HEADER_BYTES) -> R
     if "\r\n" in text:
         text = text.replace("\r\n", "\n")
     elif "\n" in text:
-        deviations.append(Deviation("line-ends", 0, "lines end in LF; expected CR LF"))
+        deviations.append(Deviation("line-ends"))
     if "\n " in text or "\n\t" in text:
         text = _FOLD.sub(" ", text)
     first, _, rest = text.partition("\n")
@@ -434,7 +418,7 @@ def parse_message(data: bytes, *, max_header_bytes: int = MAX_HEADER_BYTES) -> R
         raise SipError(f"expected a request or a status line of SIP, found {first[:60]!r}", clause="RFC 3261 7.1")
     method = request[1].upper()
     if method != request[1]:
-        deviations.append(Deviation("method-case", start, f"{request[1]}: methods are written in upper case"))
+        deviations.append(Deviation("method-case", start, found=request[1], expected=method))
     _version(request[3])
     return Request(method, Uri.parse(request[2]), headers, body, deviations)
 
@@ -451,7 +435,7 @@ def _cut(data: bytes, start: int, most: int, deviations: list[Deviation]) -> tup
         raise SipError(f"more than {most} bytes of headers (MAX_HEADER_BYTES)", status=413)
     if not data[start:].strip():
         raise SipError("an empty message")
-    deviations.append(Deviation("no-empty-line", len(data), "the headers do not end in an empty line"))
+    deviations.append(Deviation("no-empty-line", len(data)))
     return data[start:].rstrip(b"\r\n"), b""
 
 
@@ -465,7 +449,7 @@ def _headers(text: str, deviations: list[Deviation]) -> Headers:
             pairs.append((key, name, value.strip()))
             continue
         if not colon or not name.strip():
-            deviations.append(Deviation("header-line", 0, f"expected 'Name: value', found {line[:60]!r}"))
+            deviations.append(Deviation("header-line", found=line[:60]))
             if line.strip():  # kept under a name of its own, so that nothing is lost
                 pairs.append(("", line, ""))
             continue
@@ -483,12 +467,12 @@ def _body(headers: Headers, body: bytes, deviations: list[Deviation]) -> bytes:
         return body
     text = stated.strip()
     if not _NUMBER.match(text):
-        deviations.append(Deviation("content-length", 0, f"Content-Length: expected a number, found {stated[:40]!r}"))
+        deviations.append(Deviation("content-length-digits", found=stated[:40]))
         return body
     length = int(text)
     if length == len(body):
         return body
-    deviations.append(Deviation("content-length", 0, f"Content-Length says {length} bytes, the body has {len(body)}"))
+    deviations.append(Deviation("content-length", found=str(length), expected=str(len(body))))
     # Zeros, blanks and line ends behind what was announced are filling.
     if 0 < length < len(body) and not body[length:].strip(b"\x00 \r\n"):
         return body[:length]

@@ -47,6 +47,7 @@ class Link(asyncio.Protocol):
         self._on_open = on_open
         self._on_close = on_close
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_at = 0.0  # uvloop gives a handle that does not tell where the instant has come already
         self._held: set[str] = set()
         self._loop = asyncio.get_running_loop()
 
@@ -128,12 +129,13 @@ class Link(asyncio.Protocol):
     def _rearm(self) -> None:
         when = self.core.next_timeout()
         if self._timer:
-            if when is not None and self._timer.when() == when:
+            if when is not None and self._timer_at == when:
                 return
             self._timer.cancel()
             self._timer = None
         if when is not None:
             self._timer = self._loop.call_at(when, self._alarm)
+            self._timer_at = when
 
     def _alarm(self) -> None:
         self._timer = None

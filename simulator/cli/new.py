@@ -18,7 +18,10 @@ def add(cli: Group) -> None:
     @cli.command(
         "new",
         help=_("Print a commented scenario."),
-        examples=[("simulator new --kind door > city.toml", _("door controllers"))],
+        examples=[
+            ("simulator new --kind door > city.toml", _("door controllers")),
+            ("simulator new --kind site > city.toml", _("sites with everything that stands there")),
+        ],
     )
     @click.option("--kind", type=click.Choice(template_kinds()), default="door", help=_("Kind of station."))
     def new(kind: str) -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-import sys
 from dataclasses import replace
+from pathlib import Path
 
 import click
 
@@ -13,8 +13,10 @@ from stationgate.language import _
 from stationgate.options import Group, json_option
 from stationgate.streams import json_line
 
-from ..engine import Counts, FleetResult, run_fleet, run_fleet_virtual
-from ..scenario import MAX_STATIONS, Scenario, load
+from ..engine import FleetResult, Plan, play
+from ..personalities.kinds import GB28181, HJ212
+from ..scenario import MAX_STATIONS, Scenario, SipTarget, Target, load
+from .live import Live
 
 __all__ = ["add"]
 
@@ -30,6 +32,7 @@ def add(cli: Group) -> None:
         help=_("Play a scenario. Ends with counts and a digest of every byte the stations emitted."),
         examples=[
             ("simulator run city.toml --stations 200 --duration 10m", _("against the target in the file")),
+            ("simulator run city.toml --ledger city.ledger", _("with the truth to compare a platform with")),
             ("simulator run city.toml --shard 0/4 --json", _("the first quarter of the stations")),
         ],
     )
@@ -39,7 +42,16 @@ def add(cli: Group) -> None:
     @click.option("--virtual", is_flag=True, help=_("Virtual clock, in memory, against a platform that acknowledges."))
     @click.option("--seed", type=int, help=_("Another seed than the scenario's."))
     @click.option("--shard", help=_("I/N: only every N-th station, from the I-th (from 0)."))
-    @click.option("--allow-target", help=_("Allow this one target that is neither loopback nor private."))
+    @click.option("--processes", type=click.IntRange(1, 256), help=_("Number of processes, by default one per core."))
+    @click.option("--ledger", type=click.Path(dir_okay=False), help=_("Write every message down here, for an audit."))
+    @click.option("--metrics-port", type=click.IntRange(0, 65535), help=_("Serve Prometheus metrics at this port."))
+    @click.option("--closed-loop", is_flag=True, help=_("Each station reports again as soon as it is answered."))
+    @click.option(
+        "--allow-target",
+        multiple=True,
+        metavar="HOST",
+        help=_("Allow this target that is neither loopback nor private; may be given again."),
+    )
     @json_option()
     def run(
         scenario: str,
@@ -48,31 +60,53 @@ def add(cli: Group) -> None:
         virtual: bool,
         seed: int | None,
         shard: str | None,
-        allow_target: str | None,
+        processes: int | None,
+        ledger: str | None,
+        metrics_port: int | None,
+        closed_loop: bool,
+        allow_target: tuple[str, ...],
         as_json: bool,
     ) -> int:
-        plan = load(scenario)
-        if stations is not None:
-            plan = plan.with_stations(stations)
-        if duration is not None:
-            plan = replace(plan, duration_s=_seconds(duration))
-        if seed is not None:
-            plan = replace(plan, seed=seed)
-        part = _shard(shard)
-        if virtual:
-            result = run_fleet_virtual(plan, shard=part, progress=_told)
-        else:
-            _check_target(plan, allow_target)
-            result = run_fleet(plan, shard=part, progress=_told)
+        played = _adapted(load(scenario), stations, duration, seed)
+        if not virtual:
+            _check_targets(played, allow_target)
+        plan = Plan(
+            scenario=played,
+            part=_shard(shard),
+            virtual=virtual,
+            processes=processes,
+            ledger=None if ledger is None else Path(ledger),
+            closed_loop=closed_loop,
+        )
+        with Live(plan, as_json=as_json, metrics_port=metrics_port) as live:
+            result = play(plan, live.show)
         _print_result(result, as_json)
         return int(result.exit_code)
 
 
-def _check_target(plan: Scenario, allowed: str | None) -> None:
-    target = plan.target
+def _adapted(plan: Scenario, stations: int | None, duration: str | None, seed: int | None) -> Scenario:
+    if stations is not None:
+        plan = plan.with_stations(stations)
+    if duration is not None:
+        plan = replace(plan, duration_s=_seconds(duration))
+    if seed is not None:
+        plan = replace(plan, seed=seed)
+    return plan
+
+
+def _check_targets(plan: Scenario, allowed: tuple[str, ...]) -> None:
+    if HJ212 in plan.protocols or not plan.protocols:
+        _check_target("target", plan.target, allowed)
+    if GB28181 in plan.protocols:
+        _check_target("sip", plan.sip, allowed)
+
+
+def _check_target(table: str, target: Target | SipTarget, allowed: tuple[str, ...]) -> None:
     if not target.port:
-        raise UsageFault(_("[target] port is not set"), _("write the platform's port into the scenario"))
-    if not target.is_private and target.host != allowed:
+        raise UsageFault(
+            _("[{table}] port is not set").format(table=table), _("write the platform's port into the scenario")
+        )
+    if not target.is_private and target.host not in allowed:
         raise UsageFault(
             _("{host} is neither loopback nor private").format(host=target.host),
             _("if that platform agreed, add --allow-target {host}").format(host=target.host),
@@ -95,35 +129,27 @@ def _shard(text: str | None) -> tuple[int, int]:
     raise UsageFault(_("--shard {text!r}: expected I/N with I from 0 to N-1").format(text=text))
 
 
-def _told(counts: Counts) -> None:
-    if sys.stderr.isatty():
-        line = _("{connected} of {stations} stations, {messages} messages, {acknowledged} acknowledged")
-        shown = line.format(
-            connected=counts.connected,
-            stations=counts.stations,
-            messages=counts.messages,
-            acknowledged=counts.acknowledged,
-        )
-        click.echo(f"\r{shown}", nl=False, err=True)
-
-
 def _print_result(result: FleetResult, as_json: bool) -> None:
     counts = result.counts
-    if sys.stderr.isatty():
-        click.echo(err=True)
     line = _("{stations} stations, {messages} messages, {acknowledged} acknowledged").format(
         stations=counts.stations, messages=counts.messages, acknowledged=counts.acknowledged
     )
     click.echo(line, err=as_json)
-    if result.degraded:
-        click.echo(
-            _("degraded: this machine was {lag} s late; use fewer stations or more shards").format(
-                lag=f"{counts.lag_s:.1f}"
-            ),
-            err=True,
+    times = result.percentiles()
+    if times:
+        shown = _("answered within {p50} ms half the time, {p99} ms in 99 of 100, {most} ms at most").format(
+            p50=times["p50_ms"], p99=times["p99_ms"], most=times["max_ms"]
         )
+        click.echo(shown, err=as_json)
+    for reason in result.reasons:
+        click.echo(_("degraded: {reason}").format(reason=reason), err=True)
+    for note in result.notes:
+        click.echo(note, err=True)
     click.echo(_("digest {digest}").format(digest=result.digest), err=as_json)
     if as_json:
+        more = {"event": "summary", "latency": times, "faults": counts.faults, "dropped": counts.dropped}
+        more |= {"late_s": round(counts.late_s, 3), "lag_s": round(counts.lag_s, 3), "reasons": list(result.reasons)}
+        click.echo(json_line(more))
         end = {
             "event": "run-end",
             "stations": counts.stations,

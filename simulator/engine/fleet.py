@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import time
 from collections.abc import Callable
@@ -35,6 +36,8 @@ NO_PLATFORM_S: Final = 15.0
 #: How long after its last instant a run ends: what happens then is still answered. On a virtual clock an answer takes
 #: no time, and everything happens at whole milliseconds.
 SETTLE_S: Final = 0.0005
+#: How long answers to the last messages are waited for on the real clock.
+GRACE_S: Final = 2.0
 #: How often the loop's lag is looked at and progress is told: on the real clock, and on a virtual one.
 HEARTBEAT_S: Final = 0.5
 VIRTUAL_HEARTBEAT_S: Final = 3600.0
@@ -54,6 +57,8 @@ class Options:
         anchor: POSIX seconds on this machine's clock at which the scenario starts; ``None``: now.
         epoch: POSIX seconds that the scenario's clock shows then; ``None``: what the scenario says, else the anchor.
         resume_at: Run time from which the stations are taken over from another process.
+        closed_loop: Whether a station reports again as soon as everything it sent is answered: shows what a platform
+            can take, not what it will be given.
         stop: Asked twice a second whether the run is to end early.
     """
 
@@ -63,6 +68,7 @@ class Options:
     anchor: float | None = None
     epoch: float | None = None
     resume_at: float | None = None
+    closed_loop: bool = False
     stop: Callable[[], bool] | None = None
 
 
@@ -102,12 +108,15 @@ class _Run:
             sip_target=sip_target,
             ledger=self.ledger,
             resume_at=options.resume_at,
+            closed_loop=options.closed_loop,
             failed=self.health.failed,
         )
         self.shard = shard
         try:
             shard.start()
             await self._watch(shard, base + self.scenario.duration_s + SETTLE_S)
+            if not self.virtual:
+                await shard.drain(GRACE_S)
             if self.early or not any(line.failures for line in shard.lines.values()) or self.counts().connected:
                 return
             raise self._no_platform()
@@ -118,6 +127,7 @@ class _Run:
 
     async def _watch(self, shard: Shard, end: float) -> None:
         """Wait for the end, and look after the generator meanwhile."""
+        settled = self.virtual
         loop = asyncio.get_running_loop()
         beat_s = VIRTUAL_HEARTBEAT_S if self.virtual else HEARTBEAT_S
         assert self.health is not None
@@ -128,6 +138,11 @@ class _Run:
             self.health.beat(loop.time(), loop.time() - wake)
             if self.ledger is not None:
                 self.ledger.flush(loop.time())
+            if not settled and shard.complete:
+                # Stations stay: to look at all of them again for garbage would stop the loop for a second.
+                settled = True
+                gc.collect()
+                gc.freeze()
             if wake < end:
                 if self.options.progress:
                     self.options.progress(self.counts())
@@ -222,8 +237,11 @@ def run_fleet(
         sip = scenario.sip.host, scenario.sip.port
         await run.live(round(anchor, 3) if epoch is None else epoch, loop.time() + anchor - wall, target, sip)
 
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(main())
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(main())
+    finally:
+        gc.unfreeze()
     return run.result()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+from collections.abc import Sized
 from typing import Any, Final, Protocol, cast
 
 from ..draws import draw
@@ -25,6 +26,9 @@ class Core(Protocol):
 
     @property
     def identity(self) -> str: ...
+    @property
+    def in_flight(self) -> Sized: ...
+    def report_now(self, now: float) -> None: ...
     def connected(self, now: float) -> None: ...
     def disconnected(self, now: float) -> None: ...
     def receive_data(self, data: bytes, now: float) -> None: ...
@@ -39,6 +43,7 @@ class Dialling(Protocol):
 
     timers: Timers
     seed: int
+    closed_loop: bool  #: whether a station reports again as soon as everything is answered
 
     def dial(self, line: Line) -> None:
         """Connect a line soon; it is told by :meth:`Line.connection_made` or :meth:`Line.failed`."""
@@ -123,7 +128,11 @@ class Line(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._retry_s = RECONNECT_S
-        self.core.receive_data(data, self._dialling.timers.now())
+        dialling, core = self._dialling, self.core
+        now = dialling.timers.now()
+        core.receive_data(data, now)
+        if dialling.closed_loop and not core.in_flight:
+            core.report_now(now)
         self.flush()
 
     def connection_lost(self, exc: Exception | None) -> None:

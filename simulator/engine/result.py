@@ -19,6 +19,7 @@ __all__ = ["Counts", "FleetResult", "merged", "summed"]
 class Counts:
     """Where a running fleet stands."""
 
+    at_s: float = 0.0  #: run time
     stations: int = 0
     switched_on: int = 0
     connected: int = 0  #: have had a link; cameras: have been registered
@@ -35,7 +36,7 @@ class Counts:
 
 
 #: What is as bad as the worst shard; everything else adds up.
-_WORST = ("lag_s", "late_s")
+_WORST = ("at_s", "lag_s", "late_s")
 
 
 def summed(parts: Iterable[Counts]) -> Counts:

@@ -26,6 +26,9 @@ CONNECTING: Final = 256
 #: A connection that is not there after this long is not coming.
 CONNECT_TIMEOUT_S: Final = 10.0
 
+#: How often it is looked whether everything is answered at the end.
+DRAIN_STEP_S: Final = 0.02
+
 #: Builds the station of a member: (member, run time it is switched on, run time it is taken over or ``None``).
 Builder = Callable[[Member, float, float | None], Core]
 
@@ -58,6 +61,7 @@ class Shard:
         sip_target: Host and port of the GB/T 28181 platform.
         ledger: Where messages are written down.
         resume_at: Run time from which stations are taken over; what was due before is not told again.
+        closed_loop: Whether a station reports again as soon as everything is answered.
         failed: Told why a connection could not be opened.
     """
 
@@ -73,6 +77,7 @@ class Shard:
         sip_target: tuple[str, int] = ("", 0),
         ledger: LedgerWriter | None = None,
         resume_at: float | None = None,
+        closed_loop: bool = False,
         failed: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
         self.scenario = scenario
@@ -87,6 +92,7 @@ class Shard:
         self.books = Books(epoch, ledger, self.joined_at)
         self.lines: dict[str, Line] = {}
         self.resume_at = resume_at
+        self.closed_loop = closed_loop
         self.stopped = False
         self.linked_at_end = 0
         self.first_on: float | None = None  #: when the first station was switched on
@@ -124,9 +130,22 @@ class Shard:
         sources = scenario.sip.sources if member.group.protocol == GB28181 else scenario.target.sources
         return sources[member.number % len(sources)] if sources else ""
 
+    @property
+    def complete(self) -> bool:
+        """Whether every station is switched on."""
+        return len(self.lines) == len(self._members)
+
     def line_of(self, identity: str) -> Line | None:
         """Return the line of a station, ``None`` as long as it was not switched on."""
         return self.lines.get(identity)
+
+    async def drain(self, limit_s: float) -> None:
+        """Begin nothing any more, and wait until what is under way is answered, but not for long."""
+        self.timers.close()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + limit_s
+        while loop.time() < end and any(line.linked and line.core.in_flight for line in self.lines.values()):
+            await asyncio.sleep(DRAIN_STEP_S)
 
     async def stop(self) -> None:
         """End every link and whatever is under way."""
@@ -189,6 +208,7 @@ class Shard:
         books = self.books
         lines: Iterable[Line] = self.lines.values()
         found = Counts(
+            at_s=self.timers.now(),
             stations=len(self._members),
             switched_on=len(self.lines),
             messages=books.messages,

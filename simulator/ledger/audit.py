@@ -26,6 +26,8 @@ LATE_S: Final = 300.0
 EARLIER_MS: Final = 60_000
 #: Difference of the clocks of generator and platform below which a row is not early.
 CLOCK_MS: Final = 1000
+#: The same for times that show no seconds.
+MINUTE_MS: Final = 60_000
 
 _BATCH: Final = 2_000
 _ORDER: Final = {Kind.LOST: 0, Kind.ALTERED: 1, Kind.DUPLICATED: 2, Kind.ALIEN: 3}
@@ -202,7 +204,7 @@ class Audit:
             late = row.received_ms - since
             if late > self._late_ms:
                 self._tell(Kind.LATE, message, row, late=late)
-            elif late < -CLOCK_MS:
+            elif late < (-MINUTE_MS if row.received_ms % MINUTE_MS == 0 else -CLOCK_MS):
                 counts.early += 1
                 counts.earliest_ms = max(counts.earliest_ms, -late)
         # Sent more than once, it has no place of its own in the order.

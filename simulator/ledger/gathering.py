@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final
 
+from stationgate.language import _
+
 from .findings import Expected, Received
 from .lines import LedgerHeader
 from .reading import LedgerError, LedgerFile, Line
@@ -134,7 +136,9 @@ class Gathering:
             except LookupError as error:
                 if not ledger.lost:
                     raise LedgerError(
-                        ledger.path, ledger.line, f"it says something of message {line[1]}, which is not in it"
+                        ledger.path,
+                        ledger.line,
+                        _("it says something of message {number}, which is not in it").format(number=line[1]),
                     ) from error
         section.finish()
         self.db.execute("COMMIT")
@@ -271,7 +275,7 @@ class _Section:
             self._note(line[1], None, 0, 0, 0, None, str(line[3]))
 
     def _composed(self, line: Line) -> None:
-        _, number, mn, qn, cn, st, pno, pnum, due, kind, text, *rest = line
+        _kind, number, mn, qn, cn, st, pno, pnum, due, kind, text, *rest = line
         area = text.encode("utf-8", "surrogateescape")
         identity = self._base + number
         self._gathering.messages = max(self._gathering.messages, identity)

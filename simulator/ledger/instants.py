@@ -11,6 +11,8 @@ import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from typing import Final
 
+from stationgate.language import _
+
 __all__ = ["parse_data_time", "parse_instant", "parse_zone"]
 
 _POSIX: Final = re.compile(r"[0-9]{10}(?:\.[0-9]+)?\Z", re.ASCII)
@@ -34,7 +36,7 @@ def parse_zone(text: str) -> tzinfo:
         return UTC
     found = _ZONE.match(text)
     if not found:
-        raise ValueError(f"expected a zone like +08:00, found {text!r}")
+        raise ValueError(_("expected a zone like +08:00, found {text!r}").format(text=text))
     offset = timedelta(hours=int(found[2]), minutes=int(found[3]))
     return timezone(-offset if found[1] == "-" else offset)
 
@@ -46,6 +48,13 @@ def parse_instant(text: str, zone: tzinfo) -> int:
         ValueError: If it has none of the forms above, or is no time of the calendar.
     """
     text = text.strip()
+    try:
+        return _instant(text, zone)
+    except (ValueError, OverflowError):
+        raise ValueError(_("expected a time like 2025-11-28 12:34:56, found {text!r}").format(text=text)) from None
+
+
+def _instant(text: str, zone: tzinfo) -> int:
     if _POSIX_MS.match(text):
         return int(text)
     if _POSIX.match(text):
@@ -55,7 +64,7 @@ def parse_instant(text: str, zone: tzinfo) -> int:
         return round(moment.timestamp()) * 1000 + int(found[2] or 0)
     found = _DATE.match(text)
     if not found:
-        raise ValueError(f"expected a time like 2025-11-28 12:34:56, found {text!r}")
+        raise ValueError
     year, month, day, hour, minute = map(int, found.groups()[:5])
     named = parse_zone(found[8]) if found[8] else zone
     moment = datetime(year, month, day, hour, minute, int(found[6] or 0), tzinfo=named)

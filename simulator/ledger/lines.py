@@ -33,6 +33,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Final
 
+from stationgate.language import _
+
 __all__ = ["FORMAT", "LedgerHeader", "header_line", "parse_header"]
 
 #: Version of the format, in the first field of each header.
@@ -88,9 +90,9 @@ def parse_header(shape: dict[str, Any]) -> LedgerHeader:
     """
     version = shape.get("ledger")
     if version is None:
-        raise ValueError("no ledger: its first line lacks the key 'ledger'")
+        raise ValueError(_("no ledger: its first line lacks the key 'ledger'"))
     if version != FORMAT:
-        raise ValueError(f"version {version!r} of the format, expected {FORMAT}")
+        raise ValueError(_("version {version} of the format, expected {known}").format(version=version, known=FORMAT))
     try:
         index, total = shape["shard"]
         return LedgerHeader(
@@ -102,4 +104,4 @@ def parse_header(shape: dict[str, Any]) -> LedgerHeader:
             wall_ms=None if shape["wall"] is None else int(shape["wall"]),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"a damaged header: {error!r}") from error
+        raise ValueError(_("a damaged header: {error}").format(error=repr(error))) from error

@@ -8,12 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
+from stationgate.language import _
+
 from .lines import LedgerHeader, parse_header
 
 __all__ = ["MAX_LINE_BYTES", "LedgerError", "LedgerFile", "Line"]
 
 #: A line is a message of at most some kilobytes. Whatever is longer is none of ours.
 MAX_LINE_BYTES: Final = 1 << 20
+
+#: How much of a line an error quotes.
+_QUOTED_BYTES: Final = 40
 
 #: Kind -> number of fields that a line of it must have at least.
 _FIELDS: Final = {"c": 11, "s": 3, "a": 3, "d": 4, "x": 2, "e": 2}
@@ -96,7 +101,7 @@ class LedgerFile:
                     self.unclosed += is_open
                     is_open = True
                 elif not is_open:
-                    raise LedgerError(self.path, number, "expected a header")
+                    raise LedgerError(self.path, number, _("expected a header"))
                 elif parsed[0] == "x":
                     self.lost += parsed[1]
                 elif parsed[0] == "e":
@@ -105,7 +110,7 @@ class LedgerFile:
             self._torn(bad)
             self.unclosed += is_open
             if number == 0:
-                raise LedgerError(self.path, 1, "the file is empty")
+                raise LedgerError(self.path, 1, _("the file is empty"))
 
     def _torn(self, line: int) -> None:
         if line:
@@ -119,16 +124,25 @@ def _parse(raw: bytes) -> LedgerHeader | Line:
         ValueError: If it is none.
     """
     if raw[-1:] != b"\n":
-        raise ValueError("it has no end")
-    parsed = json.loads(raw)
+        raise ValueError(_("it has no end"))
+    try:
+        parsed = json.loads(raw)
+    except ValueError:
+        raise ValueError(_("it is no JSON: {text}").format(text=_quoted(raw))) from None
     if isinstance(parsed, list):
         kind = parsed[0] if parsed else None
         if not isinstance(kind, str) or len(parsed) < _FIELDS.get(kind, 99):
-            raise ValueError(f"expected a line of a known kind, found {raw[:40]!r}")
+            raise ValueError(_("expected a line of a known kind, found {text}").format(text=_quoted(raw)))
         for place in _NUMBERS[kind]:
             if type(parsed[place]) is not int:
-                raise ValueError(f"expected a whole number at place {place}, found {parsed[place]!r}")
+                raise ValueError(
+                    _("expected a whole number at place {place}, found {text}").format(place=place, text=_quoted(raw))
+                )
         return parsed
     if isinstance(parsed, dict):
         return parse_header(parsed)
-    raise ValueError(f"expected an object or an array, found {raw[:40]!r}")
+    raise ValueError(_("expected an object or an array, found {text}").format(text=_quoted(raw)))
+
+
+def _quoted(raw: bytes) -> str:
+    return repr(raw[:_QUOTED_BYTES].decode("utf-8", "backslashreplace").strip())

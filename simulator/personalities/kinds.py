@@ -39,6 +39,7 @@ class Kind:
         edition: The edition it speaks by default.
         interval_s: Default time between timed reports, in seconds; 0 where there are none.
         phase: Default of where in its interval it reports: ``start``, ``clock`` or ``spread``.
+        outlet: The outlet whose signals it reports, as :mod:`simulator.world` calls it; empty where it has none.
         zh: Its name in Chinese.
         en: Its name in English.
     """
@@ -52,6 +53,7 @@ class Kind:
     edition: str
     interval_s: float
     phase: str
+    outlet: str
     zh: str
     en: str
 
@@ -92,6 +94,7 @@ def _kind(row: dict[str, str]) -> Kind:
         edition=row["edition"],
         interval_s=float(row["interval_s"] or 0),
         phase=row["phase"],
+        outlet=row["outlet"],
         zh=row["zh"],
         en=row["en"],
     )

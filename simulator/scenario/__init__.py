@@ -22,7 +22,7 @@ from .records import (
     Target,
     is_private,
 )
-from .selection import Selection, selection, sites
+from .selection import Selection, selection
 from .shapes import on_at
 from .templates import template, template_kinds
 
@@ -45,7 +45,6 @@ __all__ = [
     "on_at",
     "parse",
     "selection",
-    "sites",
     "template",
     "template_kinds",
 ]

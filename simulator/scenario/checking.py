@@ -15,12 +15,12 @@ from .records import MAX_STATIONS, Scenario, StationGroup
 __all__ = ["checked", "checked_count", "did_you_mean"]
 
 
-def did_you_mean(word: str, known: list[str], *, always: bool = True) -> str:
+def did_you_mean(word: str, known: list[str]) -> str:
     """Return a hint with the nearest of the known words, or with all of them where none is near."""
     near = get_close_matches(word, known, n=1, cutoff=0.5)
     if near:
         return _("did you mean {name}?").format(name=near[0])
-    return _("known are: {names}").format(names=", ".join(known)) if always and known else ""
+    return _("known are: {names}").format(names=", ".join(known)) if known else ""
 
 
 def checked(scenario: Scenario) -> Scenario:

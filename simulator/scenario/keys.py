@@ -57,7 +57,7 @@ class Key:
 
     @property
     def is_secret(self) -> bool:
-        return self.accepts == "secret"
+        return self.accepts in ("secret", "key")
 
     @property
     def text(self) -> str:
@@ -72,13 +72,26 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """Something that can happen: its name, whether stations or sites are hit, the keys it has besides ``at``."""
+    """Something that can happen.
+
+    Attributes:
+        what: Its name.
+        scope: What it happens to: ``station``, or ``line``, ``unit`` or both of a site.
+        keys: The keys it has besides ``what`` and ``at``.
+        zh: What it is, in Chinese.
+        en: The same in English.
+    """
 
     what: str
-    scope: str
-    keys: frozenset[str]
+    scope: frozenset[str]
+    keys: tuple[str, ...]
     zh: str
     en: str
+
+    @property
+    def of_stations(self) -> bool:
+        """Whether it happens to stations, and not to the plant of a site."""
+        return "station" in self.scope
 
 
 @cache
@@ -100,7 +113,9 @@ def event_rows() -> Mapping[str, EventRow]:
     """Return everything that can happen, by its name."""
     return MappingProxyType(
         {
-            row["what"]: EventRow(row["what"], row["scope"], frozenset(row["keys"].split(";")), row["zh"], row["en"])
+            row["what"]: EventRow(
+                row["what"], frozenset(row["scope"].split(";")), tuple(row["keys"].split(";")), row["zh"], row["en"]
+            )
             for row in _rows("events.csv")
         }
     )

@@ -15,16 +15,18 @@ from stationgate.textfile import encoding_of
 from ..personalities.kinds import GB28181, Kind
 from .checking import did_you_mean
 from .identities import is_gb_id
+from .places import MASK
 from .records import Listed, Member, Scenario, SiteGroup
 
-__all__ = ["COLUMNS", "MAX_LISTING_BYTES", "SECRET_COLUMNS", "read_listing", "rows"]
+__all__ = ["COLUMNS", "MAX_LISTING_BYTES", "SECRET_COLUMNS", "columns", "read_listing", "rows"]
 
 #: A row has some hundred bytes, a scenario a million rows at most.
 MAX_LISTING_BYTES: Final = 1 << 28
 #: The columns, in the order in which they are written.
-COLUMNS: Final = ("kind", "group", "mn", "id", "st", "pw", "password", "site", "name")
-SECRET_COLUMNS: Final = frozenset({"pw", "password"})
+COLUMNS: Final = ("kind", "group", "mn", "id", "st", "pw", "key", "password", "site", "name")
+SECRET_COLUMNS: Final = frozenset({"pw", "key", "password"})
 _MN: Final = re.compile(r"[0-9A-Za-z]{1,64}\Z", re.ASCII)
+_SM4_KEY: Final = re.compile(r"[0-9A-Fa-f]{32}\Z", re.ASCII)
 _ST: Final = re.compile(r"[0-9A-Z]{2}\Z", re.ASCII)
 #: What a spreadsheet makes of an identity that it takes for a number.
 _RUINED: Final = re.compile(r"[0-9]\.?[0-9]*E\+[0-9]+\Z", re.ASCII)
@@ -39,10 +41,11 @@ class _Reader:
         self._group = group or kind.name
         self._sites = sites
         self._key = "id" if kind.protocol == GB28181 else "mn"
-        self._line = 1
+        self._line = 0  #: of the row being read; 0: the error is about the whole file
 
     def rows(self) -> tuple[Listed, ...]:
         lines = csv.reader(self._text().splitlines(keepends=True), strict=True)
+        self._line = 1
         try:
             head = [name.strip().lower() for name in next(lines, [])]
             self._check_head(head)
@@ -81,7 +84,6 @@ class _Reader:
             raise UsageFault(
                 _("cannot read the identities {file}: {why}").format(file=self._path, why=reason(error))
             ) from error
-        self._line = 0
         if len(data) > MAX_LISTING_BYTES:
             self._refuse(_("larger than {size} bytes").format(size=MAX_LISTING_BYTES))
         encoding = {"UTF-8": "utf-8-sig", "GBK": "gb18030"}.get(encoding_of(data))
@@ -114,10 +116,16 @@ class _Reader:
             identity=self._identity(cells[self._key]),
             pw=cells.get("pw", ""),
             password=cells.get("password", ""),
+            key=self._sm4_key(cells.get("key", "")),
             st=st,
             site=self._site(cells.get("site", "")),
             name=cells.get("name", ""),
         )
+
+    def _sm4_key(self, text: str) -> str:
+        if text and not _SM4_KEY.match(text):
+            self._refuse(_("key: expected 32 hexadecimal digits, found {found!r}").format(found=MASK))
+        return text
 
     def _identity(self, text: str) -> str:
         if self._kind.protocol == GB28181:
@@ -145,20 +153,25 @@ class _Reader:
 
     def _refuse(self, what: str, hint: str = "") -> NoReturn:
         place = _("{file}, line {line}").format(file=self._path, line=self._line) if self._line else str(self._path)
-        raise UsageFault(f"{place}: {what}", hint)
+        raise UsageFault(_("{place}: {what}").format(place=place, what=what), hint)
 
 
 def read_listing(path: Path, kind: Kind, group: str, sites: SiteGroup | None) -> tuple[Listed, ...]:
     """Read the identities of a group from a CSV file in UTF-8 or GB 18030.
 
-    The first line names the columns, in any order: ``mn`` or ``id``; as one likes ``pw``, ``password``, ``st``,
-    ``site`` and ``name``. With a column ``kind`` or ``group`` one file serves several groups: rows of others are left
-    out.
+    The first line names the columns, in any order: ``mn`` or ``id``; as one likes ``pw``, ``password``, ``key``,
+    ``st``, ``site`` and ``name``. With a column ``kind`` or ``group`` one file serves several groups: each leaves the
+    rows of the others out.
 
     Raises:
         UsageFault: If it cannot be read, or a row is not as it should be; the text names file and line.
     """
     return _Reader(path, kind, group, sites).rows()
+
+
+def columns(*, secrets: bool) -> list[str]:
+    """Return the columns of :func:`rows`, in their order."""
+    return [name for name in COLUMNS if secrets or name not in SECRET_COLUMNS]
 
 
 def rows(scenario: Scenario, *, secrets: bool = False) -> Iterator[dict[str, str]]:
@@ -181,7 +194,10 @@ def _row(member: Member, secrets: bool) -> dict[str, str]:
         "mn": "" if of_gb else member.identity,
         "id": member.identity if of_gb else "",
         "st": member.st,
+        "pw": "" if of_gb else member.pw,
+        "key": "" if of_gb else member.key,
+        "password": member.password if of_gb else "",
+        "site": member.site_name if member.site_group else "",
+        "name": member.name,
     }
-    if secrets:
-        row |= {"pw": "" if of_gb else member.pw, "password": member.password if of_gb else ""}
-    return row | {"site": member.site_name if member.site_group else "", "name": member.name}
+    return {name: row[name] for name in columns(secrets=secrets)}

@@ -62,7 +62,7 @@ class Place:
     def fault(self, key: str, what: str, hint: str = "") -> UsageFault:
         """Return the error that says what is wrong with a key of this table, or with the table for an empty key."""
         head = " ".join(filter(None, (self.title, key)))
-        sentence = f"{head}: {what}" if head else what
+        sentence = _("{place}: {what}").format(place=head, what=what) if head else what
         if line := self.line(key):
             sentence = _("{sentence} (line {line})").format(sentence=sentence, line=line)
         return UsageFault(sentence, hint)
@@ -85,6 +85,6 @@ class _Plain(str):
 def _shown(value: Any, limit: int = 80) -> Any:
     """Return what stands for a value in a sentence: shortened, and passwords inside a table masked."""
     if isinstance(value, dict):
-        value = {key: MASK if key in ("pw", "password") else inner for key, inner in value.items()}
+        value = {key: MASK if key in ("pw", "password", "key") else inner for key, inner in value.items()}
     text = repr(value)
     return value if len(text) <= limit else _Plain(text[: limit - 3] + "...")

@@ -8,12 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
+from hj212.editions import RULES as HJ212_RULES
+from hj212.editions import Edition as HJ212Edition
 from stationgate.exits import UsageFault, reason
 from stationgate.language import _
 from stationgate.textfile import parse_toml, read_text
 
 from ..faults import UnknownFaultError, find
-from ..personalities.kinds import EDITIONS, Kind, kinds
+from ..personalities.kinds import EDITIONS, HJ212, Kind, kinds
 from . import hook, shapes
 from .checking import checked, did_you_mean
 from .keys import TABLES, event_rows, keys
@@ -72,8 +74,8 @@ class _Reader:
         top = {key: value for key, value in self._data.items() if key not in TABLES}
         values = self._values(Place(text=self._text), top)
         self._start = values.get("start")
-        load, start = shapes.begin(self._record("load", Load), self._start)
-        self._start = values["start"] = start
+        load = self._record("load", Load)
+        self._start = values["start"] = shapes.begin(load, self._start, Place("load", 1, self._text))
         scenario = Scenario(
             **values,
             target=self._record("target", Target),
@@ -151,6 +153,9 @@ class _Reader:
                 raise place.fault(name, _("is not for {kind}").format(kind=kind.name), _not_for(name))
             if name in _OF_THE_SITE and "site" in given:
                 raise place.fault(name, _("is said by the [[site]] that the stations stand at"))
+        rules = HJ212_RULES.get(HJ212Edition(values.get("edition", kind.edition))) if kind.protocol == HJ212 else None
+        if rules and "key" in values and rules.encryption is None:
+            raise place.fault("key", _("is not for edition {edition}").format(edition=rules.edition.value))
         if "per_site" in given and "site" not in given:
             raise place.fault("per_site", _("needs site"))
         for name in values.get("faults", ()):
@@ -232,5 +237,5 @@ def _not_for(name: str) -> str:
     return _("it is for: {kinds}").format(kinds=", ".join(users))
 
 
-def _event_keys(names: frozenset[str]) -> str:
-    return _("known are: {names}").format(names=", ".join(("what", "at", *sorted(names))))
+def _event_keys(names: tuple[str, ...]) -> str:
+    return _("known are: {names}").format(names=", ".join(("what", "at", *names)))

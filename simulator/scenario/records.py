@@ -32,6 +32,7 @@ __all__ = [
     "StationGroup",
     "Target",
     "is_private",
+    "shift_span",
 ]
 
 #: Stations of one scenario. What fits into one process, and into one address, is the engine's business.
@@ -91,18 +92,35 @@ class SipTarget:
 
 @dataclass(frozen=True, slots=True)
 class SiteGroup:
-    """Sites that differ in their name only."""
+    """Sites that differ in their name only. Their lines are ``line1``, ``line2``, ..., their units ``unit1``, ..."""
 
     name: str = "site"
     count: int = 1
     lines: int = 1  #: production lines
-    line_kw: float = 250.0  #: rated power of each
-    units: int = 1  #: treatment units; unit u (from 0) serves the lines l with l % units == u
-    unit_kw: float = 22.0  #: rated power of each
-    shifts: tuple[str, ...] = ("00:00-24:00",)  #: ``HH:MM-HH:MM``, Beijing time; may pass midnight
+    line_kw: float = 200.0  #: rated power of each
+    shifts: tuple[str, ...] = ("08:00-20:00",)  #: ``HH:MM-HH:MM``, Beijing time; may pass midnight
+    weekends: bool = True  #: whether production runs on Saturdays and Sundays
+    units: int = 1  #: treatment units
+    unit_kw: float = 45.0  #: rated power of each
     people: int = 4
     openings_per_hour: int = 2
-    outlet: str = "water"  #: ``water``, ``flue-gas``, ``voc`` or ``none``
+    outlet: str = "water"  #: ``water``, ``flue-gas``, ``air``, ``noise`` or ``voc``
+
+    @property
+    def line_names(self) -> tuple[str, ...]:
+        """Names of the lines."""
+        return tuple(f"line{number}" for number in range(1, self.lines + 1))
+
+    @property
+    def unit_names(self) -> tuple[str, ...]:
+        """Names of the treatment units."""
+        return tuple(f"unit{number}" for number in range(1, self.units + 1))
+
+    def lines_of(self, unit: int) -> tuple[str, ...]:
+        """Return the lines whose emissions a unit treats, units counted from 0: lines and units are linked in turn."""
+        if self.units > self.lines:
+            return self.line_names[unit % self.lines :][:1] if self.lines else ()
+        return self.line_names[unit :: self.units]
 
     def name_of(self, index: int) -> str:
         """Return the name of one site, from 0: the group's own where it is the only one."""
@@ -120,10 +138,11 @@ class SiteGroup:
     @property
     def shift_seconds(self) -> tuple[tuple[int, int], ...]:
         """The shifts as seconds after midnight, Beijing time; one that passes midnight ends above 86,400."""
-        return tuple(_shift(text) for text in self.shifts)
+        return tuple(shift_span(text) for text in self.shifts)
 
 
-def _shift(text: str) -> tuple[int, int]:
+def shift_span(text: str) -> tuple[int, int]:
+    """Return where a shift begins and ends, in seconds after midnight; one that passes midnight ends above 86,400."""
     begin, end = ((int(part[:2]) * 60 + int(part[3:])) * 60 for part in text.split("-"))
     return begin, end if end > begin else end + 86_400
 
@@ -135,6 +154,7 @@ class Listed:
     identity: str
     pw: str = field(default="", repr=False)
     password: str = field(default="", repr=False)
+    key: str = field(default="", repr=False)
     st: str = ""
     site: int | None = None  #: index of its site in the group's :class:`SiteGroup`
     name: str = ""
@@ -156,6 +176,7 @@ class StationGroup:
     id: str = ""
     pw: str = field(default="123456", repr=False)
     password: str = field(default="12345678", repr=False)
+    key: str = field(default="", repr=False)  #: SM4 key, 32 hexadecimal digits; empty: nothing is encrypted
     st: str = ""
     edition: str = ""  #: ``2005``, ``2017``, ``2025`` of HJ 212; ``2016``, ``2022`` of GB/T 28181
     dictionary: str = "nx"
@@ -209,6 +230,12 @@ class StationGroup:
         """The identity from which the others count up: an MN, or a code of twenty digits."""
         return self.id if self.protocol == GB28181 else self.mn
 
+    @property
+    def own_site(self) -> SiteGroup:
+        """What the site of each station is like where ``site`` is empty."""
+        outlet = self.personality.outlet or SiteGroup().outlet
+        return SiteGroup(outlet=outlet, people=self.people, openings_per_hour=self.openings_per_hour)
+
     def identity(self, index: int) -> str:
         """Return the identity of the station ``index``, from 0."""
         return self.listed[index].identity if self.listed else nth(self.first, index, self.protocol)
@@ -251,8 +278,10 @@ class Event:
     for_s: float = 300.0
     select: tuple[str, ...] = ()  #: terms that must all fit; empty: every station
     site: str = ""  #: name of a site or of a group of them; empty: every site
-    which: str = "*"  #: number of the line or unit, from 1; ``*``: all
-    step_s: float = 60.0
+    where: str = "*"  #: name of a line or unit; ``*``: all that it can happen to
+    share: float | None = None  #: of the load, that remains; ``None``: as usual for what happens
+    delay_s: float | None = None  #: of a late start or an early stop; ``None``: as usual
+    step_s: float = 60.0  #: of the clock; negative: back
     spread_s: float = 0.0  #: they come back over this many seconds
 
 
@@ -306,6 +335,12 @@ class Member:
         return (row and row.password) or self.group.password
 
     @property
+    def key(self) -> str:
+        """SM4 key of HJ 212-2025, hexadecimal; empty where nothing is encrypted."""
+        row = self.listed
+        return (row and row.key) or self.group.key
+
+    @property
     def st(self) -> str:
         """System code of HJ 212."""
         row = self.listed
@@ -316,6 +351,11 @@ class Member:
         """What people call it; empty where nobody gave it a name."""
         row = self.listed
         return row.name if row else ""
+
+    @property
+    def site(self) -> SiteGroup:
+        """What its site is like."""
+        return self.site_group or self.group.own_site
 
     @property
     def site_name(self) -> str:

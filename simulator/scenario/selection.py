@@ -21,7 +21,7 @@ from .keys import event_rows
 from .places import Place
 from .records import Event, FaultPlan, Member, Scenario
 
-__all__ = ["Selection", "selection", "sites"]
+__all__ = ["Selection", "selection"]
 
 #: A test of one station.
 Selection = Callable[[Member], bool]
@@ -39,21 +39,13 @@ def selection(scenario: Scenario, plan: FaultPlan | Event, place: Place | None =
     """
     if isinstance(plan, Event):
         place = place or Place("event")
-        if event_rows()[plan.what].scope == "site":
+        if not event_rows()[plan.what].of_stations:
+            _check_where(scenario, plan, place)
             return _at_sites(scenario, plan.site, place)
         salt = plan.what
     else:
         place, salt = place or Place("fault"), plan.name
     return _all(tuple(_term(scenario, term, salt, place) for term in plan.select))
-
-
-def sites(scenario: Scenario, event: Event) -> Iterator[tuple[str, int]]:
-    """Yield the sites that an event happens to: the name of the group and the index in it, from 0."""
-    for group in scenario.site:
-        if event.site in ("", group.name):
-            yield from ((group.name, index) for index in range(group.count))
-        elif (index := group.index_of(event.site)) is not None:
-            yield group.name, index
 
 
 def _all(tests: tuple[Selection, ...]) -> Selection:
@@ -95,6 +87,21 @@ def _of_site(scenario: Scenario, name: str) -> Selection:
             return lambda member: member.site_group is not None and member.site_group.name == name
     found = next((group.name, index) for group in scenario.site if (index := group.index_of(name)) is not None)
     return lambda member: member.site_group is not None and (member.site_group.name, member.site_index) == found
+
+
+def _check_where(scenario: Scenario, event: Event, place: Place) -> None:
+    """Refuse the name of a line or unit that no site has."""
+    scope = event_rows()[event.what].scope
+    if event.where == "*":
+        return
+    names = dict.fromkeys(
+        name
+        for group in (*scenario.site, *(group.own_site for group in scenario.station if not group.site))
+        for name in (*("line" in scope) * group.line_names, *("unit" in scope) * group.unit_names)
+    )
+    if event.where not in names:
+        wanted = _("a line or unit that a site has")
+        raise place.unexpected("where", wanted, event.where, hint=did_you_mean(event.where, list(names)))
 
 
 def _at_sites(scenario: Scenario, name: str, place: Place) -> Selection:

@@ -61,8 +61,13 @@ _PEAKS: Final[Mapping[str, Callable[[datetime], datetime]]] = MappingProxyType(
 )
 
 
-def begin(load: Load, start: datetime | None, place: Place = Place("load")) -> tuple[Load, datetime | None]:  # noqa: B008
-    """Return the load and the instant at which the run begins: shortly before the peak that its preset is about.
+def begin(load: Load, start: datetime | None, place: Place) -> datetime | None:
+    """Return the instant at which the run begins: shortly before the peak that the preset is about.
+
+    Args:
+        load: The load.
+        start: What the scenario says; the peak is the first one after it.
+        place: Where the load stands, for errors.
 
     Raises:
         UsageFault: If not all stations are switched on when it comes.
@@ -72,7 +77,7 @@ def begin(load: Load, start: datetime | None, place: Place = Place("load")) -> t
     if load.preset in _PEAKS:
         peak = _PEAKS[load.preset]((start or FIXED_START).astimezone(BEIJING))
         start = peak - timedelta(seconds=load.lead_s)
-    return load, start
+    return start
 
 
 def expand(scenario: Scenario) -> Scenario:

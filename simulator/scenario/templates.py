@@ -46,6 +46,6 @@ def _commented(text: str) -> Iterator[str]:
             table = header[1]
         elif (found := _ASSIGNED.match(line)) and (table, found[1]) not in told:
             told.add((table, found[1]))  # what a key means is said once
-            yield f"{line:<{_COLUMN}}# {keys(table)[found[1]].text}"
+            yield f"{line:<{_COLUMN - 1}} # {keys(table)[found[1]].text}"
             continue
         yield line

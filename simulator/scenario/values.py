@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
+from difflib import get_close_matches
 from math import isfinite
 from types import MappingProxyType
 from typing import Any, Final
@@ -18,6 +19,7 @@ from stationgate.language import _
 
 from .identities import is_gb_id, is_mn
 from .keys import Key
+from .records import shift_span
 
 __all__ = ["BEIJING", "MAX_SOURCES", "READERS", "Given", "Unfit", "one_of"]
 
@@ -26,9 +28,12 @@ MAX_SOURCES: Final = 4096
 BEIJING: Final = timezone(timedelta(hours=8))
 #: Instants of a run lie within this of its start: ten years.
 _MAX_SECONDS: Final = 315_360_000.0
+_HOUR_S: Final = 3600
+_DAY_S: Final = 24 * _HOUR_S
 _OFFSET: Final = re.compile(r"\+([0-9]{1,5}):([0-5][0-9]):([0-5][0-9](?:\.[0-9]{1,3})?)\Z", re.ASCII)
 _SHIFT: Final = re.compile(r"(?:[01][0-9]|2[0-3]):[0-5][0-9]-(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)\Z", re.ASCII)
 _CODE: Final = re.compile(r"[0-9A-Za-z]{1,20}\Z", re.ASCII)
+_SM4_KEY: Final = re.compile(r"[0-9A-Fa-f]{32}\Z", re.ASCII)
 _ST: Final = re.compile(r"[0-9A-Z]{2}\Z", re.ASCII)
 
 
@@ -133,11 +138,10 @@ def _signed(given: Given) -> float:
 def _choice(given: Given) -> str:
     choices = given.choices or given.key.choices
     if not isinstance(given.value, str) or given.value not in choices:
-        from .checking import did_you_mean
-
-        hint = did_you_mean(given.value, list(choices), always=False) if isinstance(given.value, str) else ""
-        raise Unfit(one_of(choices), hint)
-    return given.value
+        # Of few words all can be seen at a glance.
+        near = get_close_matches(str(given.value), choices, n=1, cutoff=0.6) if len(choices) > 3 else []
+        raise Unfit(one_of(choices), _("did you mean {name}?").format(name=near[0]) if near else "")
+    return str(given.value)
 
 
 def _choice_whole(given: Given) -> int:
@@ -160,8 +164,13 @@ def _matching(test: Callable[[str], object], wanted: Callable[[], str]) -> Calla
 
 def _shifts(given: Given) -> tuple[str, ...]:
     value = given.value
-    if not isinstance(value, list) or not all(isinstance(one, str) and _SHIFT.match(one) for one in value):
+    if not isinstance(value, list) or not value or not all(isinstance(one, str) and _SHIFT.match(one) for one in value):
         raise Unfit(_('a list of shifts such as "08:00-20:00"'))
+    spans = [shift_span(text) for text in value]
+    following = [*(begin for begin, _end in spans[1:]), spans[0][0] + _DAY_S]
+    for (begin, end), later in zip(spans, following, strict=True):
+        if end - begin < _HOUR_S or 0 != later - end < _HOUR_S:
+            raise Unfit(_("shifts in order, each an hour or longer, with an hour or nothing between them"))
     return tuple(value)
 
 
@@ -255,6 +264,7 @@ READERS: Final[Mapping[str, Callable[[Given], Any]]] = MappingProxyType(
         "mn": _matching(is_mn, lambda: _("hexadecimal digits")),
         "gb-id": _matching(is_gb_id, lambda: _("20 digits")),
         "digits": _matching(re.compile("[0-9]{1,20}", re.ASCII).fullmatch, lambda: _("digits")),
+        "key": _matching(_SM4_KEY.match, lambda: _("32 hexadecimal digits")),
         "st": _matching(_ST.match, lambda: _("two digits or capital letters")),
         "shifts": _shifts,
         "codes": _codes,

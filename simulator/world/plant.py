@@ -64,7 +64,7 @@ class Plant:
         ValueError: If a name is there twice, or a unit or an intervention names what is not there.
     """
 
-    __slots__ = ("_days", "_epoch", "_lines", "_name", "_now", "_schedule", "_seed", "_state", "_units")
+    __slots__ = ("_days", "_earlier", "_epoch", "_lines", "_name", "_now", "_schedule", "_seed", "_state", "_units")
 
     def __init__(
         self,
@@ -84,6 +84,7 @@ class Plant:
         self._now: dict[str, Piece] | None = None
         self._days: dict[str, tuple[int, float]] | None = None
         self._state: State | None = None
+        self._earlier: State | None = None
         if units or interventions or len(lines) > 1:
             _check_names(lines, units, interventions)
 
@@ -154,6 +155,7 @@ class Plant:
         since = at - over_s
         state = self.state(at)
         if state.begin <= since:
+            self._earlier = None
             return state.production, state.untreated
         production = untreated = 0.0
         end = at
@@ -255,8 +257,11 @@ class Plant:
 
     def _state_before(self, at: float) -> State:
         """Return the state that ends at an instant."""
-        # Instants are at whole milliseconds or coarser, and a state is longer than one.
-        return self._state_at(at - 0.0005)
+        earlier = self._earlier
+        if earlier is None or earlier.end != at:
+            # Instants are at whole milliseconds or coarser, and a state is longer than one.
+            earlier = self._earlier = self._state_at(at - 0.0005)
+        return earlier
 
 
 def _unit(drawn: bytes, at: int) -> float:

@@ -46,7 +46,7 @@ class What(StrEnum):
     SUPPLY_CUT = "supply-cut"  #: 停电: no voltage, nothing runs, T6
 
 
-_SHARE: Final = {What.UNIT_IDLE: 0.15, What.CURB: 0.5}
+_SHARE: Final = {What.UNIT_IDLE: 0.25, What.CURB: 0.5}
 _DELAY_S: Final = {What.UNIT_LATE: 450.0, What.UNIT_EARLY: 180.0}
 
 
@@ -59,7 +59,7 @@ class Intervention:
         where: Name of a line or unit, or ``"*"`` for all to which it applies.
         begin_at: POSIX seconds. Late starts and early stops concern the starts and stops of production in the window.
         end_at: POSIX seconds.
-        share: What remains of the load, 0 to 1; by default 0.15 for ``unit-idle`` and 0.5 for ``curb``.
+        share: What remains of the load, 0 to 1; by default 0.25 for ``unit-idle`` and 0.5 for ``curb``.
         delay_s: How late or early, in seconds; by default 450 for ``unit-late`` and 180 for ``unit-early``.
 
     Raises:

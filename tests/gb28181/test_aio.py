@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from gb28181 import GBT_28181_2016, GBT_28181_2022, Rules
-from gb28181.aio import DeviceClient, PlatformServer
+from gb28181 import GBT_28181_2016, GBT_28181_2022, RemoteProtocolError, Rules
+from gb28181.aio import DeviceClient, PlatformServer, register, serve
 from gb28181.device import Account, Registered, RegistrationFailed
 from gb28181.manscdp import controls, queries
 from gb28181.platform import (
@@ -173,5 +173,60 @@ def test_garbage_and_a_peer_that_hangs_up_leave_the_platform_serving() -> None:
         await both.client.start("127.0.0.1", both.server.port, local="127.0.0.1")
         await both.of(DeviceRegistered)
         await both.stop()
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("tcp", [False, True], ids=["udp", "tcp"])
+def test_a_block_runs_a_platform_and_another_a_device(tcp: bool) -> None:
+    seen: list[Any] = []
+
+    async def run() -> None:
+        async with (
+            asyncio.timeout(PATIENCE_S),
+            serve(PLATFORM, PASSWORD, told=seen.append) as platform,
+            register(DEVICE, PLATFORM, PASSWORD, port=platform.port, tcp=tcp) as device,
+        ):
+            assert device.registered is not None
+            assert (device.registered.expires_s, device.registered.refresh) == (86400, False)
+            assert (await platform.ask(DEVICE, queries.StatusQuery(device_id=DEVICE))).why is None
+
+    asyncio.run(run())
+    assert [type(each) for each in seen if isinstance(each, DeviceRegistered | DeviceUnregistered)] == [
+        DeviceRegistered,
+        DeviceUnregistered,
+    ]
+
+
+def test_a_block_without_a_password() -> None:
+    async def run() -> None:
+        async with (
+            asyncio.timeout(PATIENCE_S),
+            serve(PLATFORM) as platform,
+            register(DEVICE, PLATFORM, port=platform.port, rules=GBT_28181_2016) as device,
+        ):
+            assert device.device.registration.registered
+
+    asyncio.run(run())
+
+
+def test_a_block_of_a_device_that_is_refused_does_not_begin() -> None:
+    async def run() -> None:
+        async with asyncio.timeout(PATIENCE_S), serve(PLATFORM, PASSWORD) as platform:
+            with pytest.raises(RemoteProtocolError, match=r"REGISTER: expected 200, found 40[13]") as raised:
+                async with register(DEVICE, PLATFORM, "wrong", port=platform.port, local="127.0.0.1"):
+                    pytest.fail("it is not registered")
+            assert raised.value.status in (401, 403)
+
+    asyncio.run(run())
+
+
+def test_a_block_of_a_device_whose_platform_takes_no_connection() -> None:
+    async def run() -> None:
+        async with serve(PLATFORM, PASSWORD) as platform:
+            port = platform.port
+        with pytest.raises(ConnectionRefusedError):
+            async with register(DEVICE, PLATFORM, PASSWORD, port=port, tcp=True):
+                pytest.fail("nobody listens")
 
     asyncio.run(run())

@@ -339,7 +339,7 @@ class TestTolerance:
             f"<Response><CmdType>Catalog</CmdType><SN>1</SN><DeviceID>{DEVICE}</DeviceID><SumNum>1</SumNum>"
             f'<DeviceList Num="1"><SN>x</SN><Item><DeviceID>{CHANNEL}</DeviceID></Item></DeviceList></Response>'
         )
-        assert codes == ["structure"]
+        assert codes == ["list-item"]
         written = write(body, GBT_28181_2022)
         assert written.count(b"<DeviceList") == 1
         assert read(written).body == body

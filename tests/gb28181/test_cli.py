@@ -51,6 +51,15 @@ def test_decode_hides_proofs_unless_told_not_to(tmp_path: Path, capsys: pytest.C
     assert proof in json.dumps(line)
 
 
+def test_decode_hides_a_proof_that_lost_its_header(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    proof = "6a2143ae65b119e276a75f0a4a8992b7"
+    _, (line,) = decoded(
+        tmp_path, capsys, AUTHORIZED.replace(b"Contact:", b'response="%s"\r\nContact:' % proof.encode())
+    )
+    assert [each["code"] for each in line["deviations"]] == ["header-line"]
+    assert proof not in json.dumps(line)
+
+
 def test_decode_explains_bodies_in_chinese(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = tmp_path / "body.xml"
     file.write_bytes(KEEPALIVE_BODY)

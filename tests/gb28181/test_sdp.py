@@ -244,7 +244,7 @@ class TestTolerance:
         description = parse_sdp(b"v=0\ns = Play \nz-nonsense\ny=100000001\na=x\nk=1\n\x00")
         assert description.session is Session.PLAY
         assert description.ssrc == 100000001
-        assert [code for code, _ in description.deviations] == ["line", "order", "ssrc-digits"]
+        assert [each.code for each in description.deviations] == ["line", "order", "ssrc-digits"]
         assert description.lines[-2:] == (("a", "x"), ("k", "1"))
         assert b"\r\nz-nonsense\r\n" in bytes(description)
 

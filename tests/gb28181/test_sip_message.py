@@ -87,7 +87,7 @@ class TestTolerance:
         data = KEEPALIVE[:-185].replace(b"Content-Length: 185", b"Content-Length: " + stated) + body
         message = parse_message(data)
         assert message.body == body
-        assert codes(message) == ["content-length"]
+        assert codes(message) == ["content-length" if stated.isdigit() else "content-length-digits"]
         assert f"Content-Length: {len(body)}\r\n".encode() in bytes(message)
 
     def test_filling_behind_the_body_is_dropped(self) -> None:

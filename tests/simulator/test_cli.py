@@ -51,27 +51,30 @@ def city(tmp_path: Path) -> Callable[[str], str]:
 class TestRun:
     def test_last_line_of_json(self, simulator: Simulator, city: Callable[[str], str]) -> None:
         code, out, err = simulator("run", city(""), "--virtual", "--stations", "3", "--duration", "1h", "--json")
-        assert (code, out.count("\n")) == (0, 1)
-        end = json.loads(out)
+        assert (code, out.count("\n")) == (0, 2)
+        summary, end = map(json.loads, out.splitlines())
+        assert summary["event"] == "summary"
+        assert summary["latency"] == {"p50_ms": 1, "p99_ms": 1, "max_ms": 1}
         assert list(end) == ["event", "stations", "messages", "acknowledged", "degraded", "digest", "exit_code"]
         assert (end["event"], end["stations"], end["degraded"], end["exit_code"]) == ("run-end", 3, False, 0)
         assert end["messages"] == end["acknowledged"] > 15
         assert len(bytes.fromhex(end["digest"])) == 32
         assert err.splitlines() == [
             f"3 stations, {end['messages']} messages, {end['acknowledged']} acknowledged",
+            "answered within 1 ms half the time, 1 ms in 99 of 100, 1 ms at most",
             f"digest {end['digest']}",
         ]
 
     def test_text(self, simulator: Simulator, city: Callable[[str], str]) -> None:
         code, out, err = simulator("run", city(""), "--virtual")
         assert (code, err) == (0, "")
-        counts, digest = out.splitlines()
+        counts, _, digest = out.splitlines()
         assert counts.startswith("1 stations, ")
         assert digest.startswith("digest ")
 
     def test_text_in_chinese(self, simulator: Simulator, city: Callable[[str], str]) -> None:
         code, out, _ = simulator("run", city(""), "--virtual", "--duration", "60", "--lang", "zh")
-        assert (code, len(out.splitlines())) == (0, 2)
+        assert (code, len(out.splitlines())) == (0, 3)
 
     def test_options_stand_above_the_file(self, simulator: Simulator, city: Callable[[str], str]) -> None:
         by_options = simulator("run", city(""), "--virtual", "--seed", "9", "--duration", "2h", "--stations", "2")
@@ -87,7 +90,7 @@ class TestRun:
         digests = []
         for shard in ("0/1", "0/3", "1/3", "2/3"):
             _, out, _ = simulator("run", city(""), "--virtual", "--stations", "5", "--shard", shard, "--json")
-            digests.append(int(json.loads(out)["digest"], 16))
+            digests.append(int(json.loads(out.splitlines()[-1])["digest"], 16))
         assert digests[0] == digests[1] ^ digests[2] ^ digests[3]
 
     def test_degraded_run(
@@ -95,8 +98,9 @@ class TestRun:
     ) -> None:
         monkeypatch.setattr(health, "MAX_LAG_S", -1.0)
         code, out, err = simulator("run", city(""), "--virtual", "--json")
-        assert code == json.loads(out)["exit_code"] == 3
-        assert json.loads(out)["degraded"] is True
+        end = json.loads(out.splitlines()[-1])
+        assert code == end["exit_code"] == 3
+        assert end["degraded"] is True
         assert "degraded: this machine was 0.0 s late; use fewer stations or more shards" in err
 
     @pytest.mark.loopback
@@ -120,7 +124,7 @@ class TestTarget:
         def never(*args: object, **kwargs: object) -> None:
             raise AssertionError("contacted")
 
-        monkeypatch.setattr("simulator.cli.run.run_fleet", never)
+        monkeypatch.setattr("simulator.engine.processes.run_fleet", never)
 
     def test_foreign_target_is_refused(self, simulator: Simulator, city: Callable[[str], str]) -> None:
         code, out, err = simulator("run", city(self.FOREIGN))
@@ -132,6 +136,24 @@ class TestTarget:
 
     def test_permission_for_another_is_none(self, simulator: Simulator, city: Callable[[str], str]) -> None:
         assert simulator("run", city(self.FOREIGN), "--allow-target", "203.0.114.8")[0] == 2
+
+    def test_target_of_cameras_needs_permission_too(self, simulator: Simulator, city: Callable[[str], str]) -> None:
+        camera = "[[station]]\nkind = 'dome'\n[sip]\nport = 5060\nhost = "
+        code, _, err = simulator("run", city(f"{camera}'203.0.114.8'"))
+        assert (code, err.splitlines()[0]) == (2, "Error: 203.0.114.8 is neither loopback nor private")
+        assert simulator("run", city(f"{camera}'video.example'"))[0] == 2
+        assert "[sip] port is not set" in simulator("run", city("[[station]]\nkind = 'dome'"))[2]
+        both = self.FOREIGN + f"[[station]]\n{camera}'203.0.114.8'"
+        assert simulator("run", city(both), "--allow-target", "203.0.114.7")[0] == 2
+
+    def test_permission_for_several(
+        self, simulator: Simulator, city: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        result = FleetResult(Counts(), False, "0" * 64)
+        monkeypatch.setattr("simulator.engine.processes.run_fleet", lambda plan, options: result)
+        text = self.FOREIGN + "[[station]]\n[[station]]\nkind = 'dome'\n[sip]\nport = 5060\nhost = 'video.example'"
+        both = ("--allow-target", "video.example", "--allow-target", "203.0.114.7")
+        assert simulator("run", city(text), *both)[0] == 0
 
     @pytest.mark.parametrize(
         ("target", "options"),
@@ -151,11 +173,11 @@ class TestTarget:
     ) -> None:
         played: list[object] = []
 
-        def play(plan: object, **kwargs: object) -> FleetResult:
+        def play(plan: object, *options: object) -> FleetResult:
             played.append(plan)
             return FleetResult(Counts(), False, "0" * 64)
 
-        monkeypatch.setattr("simulator.cli.run.run_fleet", play)
+        monkeypatch.setattr("simulator.engine.processes.run_fleet", play)
         assert simulator("run", city(target), *options)[0] == 0
         assert len(played) == 1
 
@@ -231,7 +253,7 @@ class TestNew:
 
     def test_what_it_prints_can_be_played(self, simulator: Simulator, city: Callable[[str], str]) -> None:
         code, out, _ = simulator("run", city(simulator("new")[1]), "--virtual", "--json")
-        assert (code, json.loads(out)["stations"]) == (0, 1)
+        assert (code, json.loads(out.splitlines()[-1])["stations"]) == (0, 1)
 
 
 class TestFaults:
@@ -261,7 +283,7 @@ class TestFaults:
 
 
 class TestHelp:
-    @pytest.mark.parametrize("command", [[], ["run"], ["new"], ["faults"]])
+    @pytest.mark.parametrize("command", [[], ["run"], ["new"], ["identities"], ["faults"]])
     @pytest.mark.parametrize(("language", "examples"), [("en", "Examples"), ("zh", "示例")])
     def test_starts_with_examples_and_fits_a_screen(
         self, simulator: Simulator, command: list[str], language: str, examples: str
@@ -302,4 +324,4 @@ def test_as_a_module(tmp_path: Path) -> None:
     ]
     assert [one.returncode for one in done] == [0, 0], done[0].stderr
     assert done[0].stdout == done[1].stdout
-    assert json.loads(done[0].stdout)["exit_code"] == 0
+    assert json.loads(done[0].stdout.splitlines()[-1])["exit_code"] == 0

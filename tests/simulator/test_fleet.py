@@ -22,7 +22,7 @@ from simulator import Scenario
 from simulator.engine import fleet, health, shard
 from simulator.faults import FAULTS
 from simulator.engine import Counts, FleetResult, run_fleet, run_fleet_virtual
-from simulator.scenario import StationGroup, Target
+from simulator.scenario import Load, StationGroup, Target
 from stationgate.exits import EnvironmentFault, ExitCode
 
 from .desk import MN, PW
@@ -74,12 +74,12 @@ class TestVirtual:
 
     def test_station_that_was_never_switched_on_counts_with_its_identity(self) -> None:
         result = run_fleet_virtual(city(duration_s=0.0, start_spread_s=1e6))
-        assert result.counts == Counts(stations=1)
+        assert replace(result.counts, at_s=0.0) == Counts(stations=1)
         assert result.digest == hashlib.sha256(MN.encode()).hexdigest()
 
     def test_no_station_at_all(self) -> None:
         result = run_fleet_virtual(city(count=0))
-        assert (result.counts, result.digest, result.exit_code) == (Counts(), "0" * 64, ExitCode.OK)
+        assert (replace(result.counts, at_s=0.0), result.digest, result.exit_code) == (Counts(), "0" * 64, ExitCode.OK)
 
     def test_same_scenario_same_digest(self) -> None:
         plan = city(count=4, start_spread_s=500.0, openings_per_hour=6)
@@ -284,3 +284,14 @@ def test_lag_is_measured(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("degraded", "code"), [(False, 0), (True, 3)])
 def test_exit_code(degraded: bool, code: int) -> None:
     assert FleetResult(Counts(), degraded, "0").exit_code == code
+
+
+def test_shard_of_many_fits() -> None:
+    assert run_fleet_virtual(replace(city(count=40_000, duration_s=0.0)), shard=(0, 20_000)).counts.stations == 2
+
+
+def test_ramp_switches_stations_on_one_after_the_other() -> None:
+    told: list[int] = []
+    plan = replace(city(count=4, mn="0001", duration_s=4 * 3600 + 1), load=Load(ramp_s=16_000))
+    run_fleet_virtual(plan, progress=lambda counts: told.append(counts.connected))
+    assert told == [1, 2, 3, 4]

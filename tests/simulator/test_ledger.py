@@ -1,4 +1,4 @@
-"""The ledger: what is written is read, whatever the disk does; ruined QNs and times in every form are known for what they are."""
+"""The ledger: what is written is read, whatever the disk does; ruined QNs and times of any form are recognised."""
 
 from __future__ import annotations
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import fields, replace
+import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from simulator import Scenario
-from simulator.scenario import MAX_STATIONS, StationGroup, Target, load, parse, template, template_kinds
+from simulator.scenario import MAX_STATIONS, StationGroup, Target, load, parse
 from stationgate.exits import UsageFault
 
 from .desk import MN, PW
@@ -26,19 +26,6 @@ class TestReading:
     def test_empty_file_is_the_default(self) -> None:
         assert parse("") == Scenario()
         assert Scenario().station == (StationGroup(),)
-
-    @pytest.mark.parametrize("kind", template_kinds())
-    def test_template_shows_the_defaults(self, kind: str) -> None:
-        assert parse(template(kind)) == Scenario(target=Target(port=8212))
-
-    def test_template_shows_every_key(self) -> None:
-        data = tomllib.loads(template("door"))
-        assert {*data} == {f.name for f in fields(Scenario)}
-        assert {*data["target"]} == {f.name for f in fields(Target)}
-        assert {*data["station"][0]} == {f.name for f in fields(StationGroup)}
-
-    def test_kinds_with_a_template(self) -> None:
-        assert "door" in template_kinds()
 
     def test_every_key(self) -> None:
         scenario = parse(
@@ -77,7 +64,11 @@ REFUSED = {
     "unknown key": ("sed = 1", "sed: no such key", "did you mean seed?"),
     "unknown key of the target": ("[target]\nprot = 1", "[target] prot: no such key", "did you mean port?"),
     "unknown key of a station": (group(interval=9), "[[station]] interval: no such key", "did you mean interval_s?"),
-    "key near to none": ("x = 1", "x: no such key", "known are: seed, duration_s, target, station"),
+    "key near to none": (
+        "x = 1",
+        "x: no such key",
+        "known are: seed, start, duration_s, hook, target, sip, site, station, fault, event, load",
+    ),
     "text for a number": ("seed = '1'", "seed: expected a whole number, found '1'", ""),
     "fraction for a whole number": ("seed = 1.5", "seed: expected a whole number, found 1.5", ""),
     "boolean for a number": ("seed = true", "seed: expected a whole number, found True", ""),
@@ -94,9 +85,14 @@ REFUSED = {
     "station no list": ("[station]\ncount = 1", "[[station]]: expected one table or more", ""),
     "station an empty list": ("station = []", "[[station]]: expected one table or more", ""),
     "station a list of numbers": ("station = [1]", "[[station]]: expected a table of keys", ""),
-    "unknown kind": (group(kind="window"), "[[station]] kind: 'window' is not known; known is: door", ""),
+    "unknown kind": (
+        group(kind="window"),
+        '[[station]] kind: expected "door", "water", "flue-gas", "air", "noise", "voc", "power", "dome", "bullet" or '
+        "\"nvr\", found 'window'",
+        "",
+    ),
     "unknown form": (group(form="3021"), "[[station]] form: expected \"3020\" or \"2011\", found '3021'", ""),
-    "interval too short": (group(interval_s=0.5), "[[station]] interval_s: expected 1 s or more", ""),
+    "interval too short": (group(interval_s=0.5), "[[station]] interval_s: expected 1 to 86400 s, found 0.5", ""),
     "MN no number": (group(mn="MN1"), "[[station]] mn: expected hexadecimal digits, found 'MN1'", ""),
     "MN with a sign": (group(mn="-1"), "[[station]] mn: expected hexadecimal digits, found '-1'", ""),
     "MN with a prefix": (group(mn="0x1A"), "[[station]] mn: expected hexadecimal digits, found '0x1A'", ""),
@@ -118,9 +114,9 @@ REFUSED = {
         "list them with: simulator faults",
     ),
     "too many stations": (
-        group(count=20_000) + group(mn="1"),
-        "20001 stations, at most 20000 in one process",
-        "divide them with --shard I/N",
+        group(count=1_000_000) + group(mn="1"),
+        "1000001 stations, at most 1000000 in one scenario",
+        "",
     ),
 }  # fmt: skip
 
@@ -130,7 +126,7 @@ class TestRefusing:
     def test_what_is_not_understood(self, text: str, message: str, hint: str) -> None:
         with pytest.raises(UsageFault) as refused:
             parse(text)
-        assert (refused.value.message, refused.value.hint) == (message, hint)
+        assert (re.sub(r" \(line \d+\)\Z", "", refused.value.message), refused.value.hint) == (message, hint)
 
     def test_no_toml(self) -> None:
         with pytest.raises(UsageFault, match=r"^city\.toml is no valid TOML at line 2, column 5: "):
@@ -138,7 +134,9 @@ class TestRefusing:
 
     @pytest.mark.parametrize("wrong", ["pw = 123456", "pw = ''", f"pw = ['{PW}']"])
     def test_password_is_not_repeated(self, wrong: str) -> None:
-        with pytest.raises(UsageFault, match=r"^\[\[station\]\] pw: expected text in quotes, found '\*\*\*'$"):
+        with pytest.raises(
+            UsageFault, match=r"^\[\[station\]\] pw: expected text in quotes, found '\*\*\*' \(line 2\)$"
+        ):
             parse(f"[[station]]\n{wrong}")
 
     def test_file_that_is_not_there(self, tmp_path: Path) -> None:
@@ -163,7 +161,7 @@ class TestStations:
         assert [one.count for one in scenario.with_stations(9).station] == [9, 5]
         assert scenario.station[0].count == 1
 
-    @pytest.mark.parametrize(("count", "why"), [(300, "two stations would be 0100"), (MAX_STATIONS, "at most 20000")])
+    @pytest.mark.parametrize(("count", "why"), [(300, "two stations would be 0100"), (MAX_STATIONS, "at most 1000000")])
     def test_number_is_checked_against_the_rest(self, count: int, why: str) -> None:
         with pytest.raises(UsageFault, match=why):
             parse(group(mn="0001") + group(mn="0100", count=5)).with_stations(count)

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from simulator.clock import EPOCH, run_virtual
-from simulator.door import DoorController, DoorSettings
+from simulator.personalities.door import DoorController, DoorSettings
 from simulator.faults import UnknownFaultError, behaviour_with, find
 from simulator.station import Station
 from simulator.transport import LoopbackNetwork, MemoryNetwork

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .behaviour import Behaviour
-from .door import DoorController, DoorSettings
 from .faults import FAULTS, Fault, behaviour_with
+from .personalities.door import DoorController, DoorSettings
 from .scenario import Scenario
 from .station import Station
 from .world import Method, Opening

@@ -119,6 +119,7 @@ class Behaviour:
     person_code: Callable[[Opening, Device], str] = _person_code
     opened_at: Callable[[Opening, Device], str] = _opened_at
     log_text: Callable[[str], bytes] = lambda text: f"//{text}//".encode()
+    omits: Callable[[str, int], bool] = lambda kind, begin_s: False  #: (upload kind, begin of its period): not told
     locks_up_on_fault: bool = False
     keeps_while_offline: Callable[[str], bool] = lambda kind: True
     invents_remote_openings: bool = False

@@ -18,28 +18,34 @@ import math
 from bisect import insort
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
+from functools import cache
 from typing import ClassVar, Final, Protocol
 
-from hj212 import Connection, ExeRtn, Message, MessageError, QnRtn, Role, Rules, Segment, compose
+from hj212 import RULES, Connection, ExeRtn, Message, MessageError, QnRtn, Role, Rules, Segment, compose
 from hj212.codes import CommandKind
 from hj212.encryption import Key, encrypt_frame, must_encrypt
 from hj212.events import Event, MessageReceived, SendTimedOut, UploadAcknowledged
 from hj212.messages import request_answer, request_result
 from hj212.splitting import split
+from hj212.tables.commands import command_row, editions_of
 from hj212.times import format_qn, format_time, parse_time
 
 from .behaviour import Behaviour, Upload, copy_message
 
-__all__ = ["MAX_QUEUED", "WINDOW", "Items", "Reporter", "ReporterSettings", "Timeline", "Witness"]
+__all__ = ["COMMON_HANDLERS", "MAX_QUEUED", "WINDOW", "Items", "Reporter", "ReporterSettings", "Timeline", "Witness"]
 
 #: Uploads kept while the platform is away: ten days of reports and a busy door. The oldest is dropped first.
 MAX_QUEUED: Final = 10_000
 #: Uploads on their way at once; the platform's acknowledgement frees a place.
 WINDOW: Final = 4
+#: Milliseconds from a periodic report on whose QNs are its own.
+REPORT_QNS: Final = 100
 #: Years that CN=1012 may set: what a 14-digit time on the wire begins with.
 YEARS: Final = range(2000, 2100)
 
 Items = list[list[list[str]]]
+
+_RESULT: Final = "9012"
 
 #: What a station without faults does, to compare with.
 _RIGHT: Final = Behaviour()
@@ -58,6 +64,10 @@ class ReporterSettings(Protocol):
     def interval_s(self) -> float: ...
     @property
     def rules(self) -> Rules: ...
+    @property
+    def in_flight(self) -> int:
+        """Uploads that wait for their acknowledgement at once."""
+        ...
 
 
 class Witness(Protocol):
@@ -113,6 +123,7 @@ class Reporter:
         "_recount",
         "_report_index",
         "_sent",
+        "_spare_ms",
         "acknowledged",
         "behaviour",
         "messages",
@@ -123,8 +134,11 @@ class Reporter:
         "witness",
     )
 
-    #: Commands a platform may ask with, and what does them: the data area to answer with, or ``None``.
-    handlers: ClassVar[Mapping[str, Callable[..., Items | None]]] = {}
+    #: Commands a platform may ask with, and what does them: returns the data area to answer with, how it ended, or
+    #: ``None`` where it is simply done.
+    handlers: ClassVar[Mapping[str, Callable[..., Items | ExeRtn | None]]] = {}
+    #: Notices of a platform that change something, and what takes them.
+    notices: ClassVar[Mapping[str, Callable[..., None]]] = {}
 
     def __init__(
         self,
@@ -161,7 +175,7 @@ class Reporter:
         if resume_at is not None and resume_at > self._next_report:
             self._report_index = math.ceil((resume_at - self._next_report) / self._interval)
             self._next_report += self._report_index * self._interval
-        self._last_qn_ms = self._latest_qn_ms = -1
+        self._last_qn_ms = self._latest_qn_ms = self._spare_ms = -1
         self._composed = 0
 
     def __repr__(self) -> str:
@@ -256,7 +270,7 @@ class Reporter:
             when = connection.next_timeout()
             if when is not None and (due is None or when < due):
                 due = when
-            if len(self.in_flight) < WINDOW:
+            if len(self.in_flight) < self.settings.in_flight:
                 for upload in self.queue:
                     when = upload.not_before
                     if when > 0 and (due is None or when < due) and not self._waits_for_sister(upload):
@@ -321,29 +335,19 @@ class Reporter:
         restart = format_time(self.device_time(now))
         self.put("restart", now, [[["DataTime", restart]], [["RestartTime", restart]]], cn="2081")
 
-    def put(self, kind: str, due: float, items: Items, cn: str, *, st: str = "") -> None:
+    def put(self, kind: str, due: float, items: Items | str, cn: str, *, st: str = "") -> None:
         """Queue an upload composed for the instant ``due``; in packets where it is too long for one.
 
         Args:
             kind: What it is to faults and to whoever counts.
             due: The instant it is about, on the clock of ``now``.
-            items: The data area, DataTime first.
+            items: The data area, DataTime first; as items of pairs, or as its text.
             cn: 命令编码.
             st: 系统编码, empty for the station's own.
         """
         if self._connection is None and not self.behaviour.keeps_while_offline(kind):
             return
-        settings = self.settings
-        message = compose(
-            settings.rules,
-            qn=self.next_qn(due),
-            st=st or settings.st,
-            cn=cn,
-            pw=settings.pw,
-            mn=self.mn,
-            items=items,
-            answer=self.behaviour.wants_answer,
-        )
+        message = self._composed_now(self.next_qn(due), cn, items, st, self.behaviour.wants_answer)
         delay = self.behaviour.upload_delay_s(kind)
         for packet in self._packets(message, due):
             self._composed += 1
@@ -361,11 +365,49 @@ class Reporter:
                 self.witness.dropped(self, dropped, self._now)
         self._pump(max(due, self._now))
 
+    def _composed_now(self, qn: str, cn: str, items: Items | str, st: str, answer: bool) -> Message:
+        settings = self.settings
+        area = items if isinstance(items, str) else ";".join([",".join(["=".join(pair) for pair in i]) for i in items])
+        rules = settings.rules
+        form = _form(rules.header_fields, rules.flag_version, answer)
+        text = form % {"qn": qn, "st": st or settings.st, "cn": cn, "pw": settings.pw, "mn": self.mn, "area": area}
+        return Message.from_bytes(text.encode("utf-8", "surrogateescape"))
+
     def _packets(self, message: Message, due: float) -> Iterable[Message]:
         rules = self.settings.rules
         if not self.behaviour.splits or len(bytes(message)) <= rules.max_parameters_bytes:
             return (message,)
         return split(message, rules, lambda: self.next_qn(due))
+
+    def notify(self, when: float, cn: str) -> None:
+        """Send a notice that has nothing to say but that the station is there; without a link there is none."""
+        connection = self._connection
+        if connection is None:
+            return
+        message = self._composed_now(self.next_qn(when), cn, "", "", True)
+        connection.send(message, max(when, self._now), frame=self._frame(self.behaviour, message))
+
+    def bring(self, request: Message, areas: Iterable[str], now: float) -> None:
+        """Send the records that a request asked for; nobody acknowledges them, 9012 follows them."""
+        connection, rules, behaviour = self._connection, self.settings.rules, self.behaviour
+        if connection is None:
+            return
+        for area in areas:
+            qn = request.qn if rules.packets_share_qn else self._spare_qn(now)
+            message = self._composed_now(qn, request.cn, area, "", False)
+            for packet in split(message, rules, lambda: self._spare_qn(now)) if behaviour.splits else (message,):
+                connection.send_bytes(self._frame(behaviour, self._shape(behaviour, packet, "history")))
+
+    def _spare_qn(self, now: float) -> str:
+        """Return a QN for what a platform asked for, so that those of the station's own uploads stay what they are."""
+        wall_ms = max(round(self.device_time(now) * 1000), self._spare_ms + 1)
+        due = self._next_report
+        if due is not None:
+            report_ms = round(self.device_time(due) * 1000)
+            if report_ms <= wall_ms < report_ms + REPORT_QNS:
+                wall_ms = report_ms + REPORT_QNS
+        self._spare_ms = wall_ms
+        return self.behaviour.qn(self, wall_ms)
 
     def _pump(self, now: float) -> None:
         """Give the link what it can take."""
@@ -373,7 +415,7 @@ class Reporter:
         if connection is None or not self.queue:
             return
         at = 0
-        while at < len(self.queue) and len(self.in_flight) < WINDOW:
+        while at < len(self.queue) and len(self.in_flight) < self.settings.in_flight:
             upload = self.queue[at]
             if upload.not_before > now or self._waits_for_sister(upload):
                 at += 1
@@ -454,10 +496,16 @@ class Reporter:
                 self._reply(connection, request_answer(event.upload, self.settings.rules))
         elif isinstance(event, SendTimedOut):
             self._unanswered(event, now)
-        elif isinstance(event, MessageReceived) and (
-            event.kind is CommandKind.REQUEST or (event.kind is None and event.message.wants_answer)
-        ):
-            self._on_request(event, connection, now)
+        elif isinstance(event, MessageReceived):
+            if event.kind is CommandKind.REQUEST or (event.kind is None and event.message.wants_answer):
+                self._on_request(event, connection, now)
+            elif event.kind is CommandKind.NOTICE and not event.repeated:
+                self._on_notice(event.message, now)
+
+    def _on_notice(self, notice: Message, now: float) -> None:
+        take = self.notices.get(notice.cn)
+        if take is not None and notice.mn == self.mn and notice.pw == self.settings.pw:
+            take(self, notice, now)
 
     def _unanswered(self, event: SendTimedOut, now: float) -> None:
         upload = self._taken(event.message.qn)
@@ -484,13 +532,14 @@ class Reporter:
             return
         handler = self.handlers[request.cn]
         try:
-            data = handler(self, request, now)
-            result = ExeRtn.SUCCESS
+            found = handler(self, request, now)
         except (MessageError, ValueError):
-            data, result = None, ExeRtn.BAD_CONDITION
-        if data is not None:
-            self._reply_data(connection, request, data)
-        if request.cn not in self.behaviour.silent_results:
+            found = ExeRtn.BAD_CONDITION
+        result = found if isinstance(found, ExeRtn) else ExeRtn.SUCCESS
+        if isinstance(found, list):
+            self._reply_data(connection, request, found)
+        row = command_row(request.cn, False, rules.edition)
+        if request.cn not in self.behaviour.silent_results and (row is None or _RESULT in row.reply):
             self._reply(connection, request_result(request, rules, result))
 
     def _reply_data(self, connection: Connection, request: Message, data: Items) -> None:
@@ -513,7 +562,8 @@ class Reporter:
             return QnRtn.PW_WRONG
         if request.st != self.settings.st:
             return QnRtn.ST_WRONG
-        return None if request.cn in self.handlers else QnRtn.CN_WRONG
+        known = request.cn in self.handlers and self.settings.rules.edition in editions_of(request.cn, upward=False)
+        return None if known else QnRtn.CN_WRONG
 
     def _reply(self, connection: Connection, message: Message) -> None:
         connection.send_bytes(self._frame(self.behaviour, self._shape(self.behaviour, message, "reply")))
@@ -527,7 +577,8 @@ class Reporter:
         wanted = parse_time(request.parameter("SystemTime") or "")
         if wanted.year not in YEARS:
             raise MessageError(f"SystemTime: year {wanted.year} is not credible", field="SystemTime")
-        self._clock_error = wanted.timestamp() - (self._epoch + now)
+        # To the millisecond, so that a grid of reports on this clock stays at whole milliseconds of run time.
+        self._clock_error = round(wanted.timestamp() - (self._epoch + now), 3)
         self._last_qn_ms = -1
 
     def step_clock(self, seconds: float) -> None:
@@ -563,13 +614,21 @@ class Reporter:
 
 
 #: What every station answers, whatever it measures.
-COMMON_HANDLERS: Final[Mapping[str, Callable[..., Items | None]]] = {
+COMMON_HANDLERS: Final[Mapping[str, Callable[..., Items | ExeRtn | None]]] = {
     "1000": Reporter._set_timeouts,
     "1011": Reporter._get_clock,
     "1012": Reporter._set_clock,
     "1061": Reporter._get_interval,
     "1062": Reporter._set_interval,
 }
+
+
+@cache
+def _form(header_fields: tuple[str, ...], flag_version: int, answer: bool) -> str:
+    """Return the text of a message of an edition, with names where its own things go."""
+    rules = next(r for r in RULES.values() if (r.header_fields, r.flag_version) == (header_fields, flag_version))
+    names = {name: f"%({name})s" for name in ("qn", "st", "cn", "pw", "mn")}
+    return bytes(compose(rules, **names, items=[[["%(area)s"]]], answer=answer)).decode()
 
 
 def _back_filled(message: Message) -> Message:

@@ -10,7 +10,7 @@ from typing import Final
 
 from hj212.aio import Link
 
-from .door import DoorController
+from .personalities.door import DoorController
 
 __all__ = ["Station"]
 

@@ -108,13 +108,13 @@ class Device:
         "_events",
         "_limit_bytes",
         "_messenger",
+        "_quirks",
         "_upgraded",
         "_wall_ms",
         "calls",
         "clock_ahead_ms",
         "endpoint",
         "equipment",
-        "quirks",
         "registration",
         "rules",
         "subscriptions",
@@ -137,11 +137,8 @@ class Device:
         self.endpoint = endpoint
         self.rules = rules
         self.equipment = equipment
-        self.quirks = quirks or _AS_THE_STANDARD_HAS_IT
+        self._quirks = quirks or _AS_THE_STANDARD_HAS_IT
         self.registration = Registration(endpoint, account, rules, chance)
-        self.registration.tells_faulty = not self.quirks.no_keepalive_info
-        self.registration.heeds_expires = not self.quirks.expires_ignored
-        self.registration.told_contact = _PRIVATE if self.quirks.contact_private else None
         self.clock_ahead_ms = 0  #: how far the platform's time is ahead of ``wall_ms``
         self._wall_ms = wall_ms
         self.registration.clock_told = self._set_clock
@@ -158,10 +155,24 @@ class Device:
             self.registration.next_sn,
             self._limit_bytes,
         )
+        self.quirks = self._quirks
         self._charset = charset
         self._anyone = anyone
         self._events: list[DeviceEvent] = []
         self._upgraded: UpgradeResult | None = None
+
+    @property
+    def quirks(self) -> Quirks:
+        """What it does otherwise; it may change while it runs."""
+        return self._quirks
+
+    @quirks.setter
+    def quirks(self, quirks: Quirks) -> None:
+        self._quirks = self.calls.quirks = quirks
+        registration = self.registration
+        registration.tells_faulty = not quirks.no_keepalive_info
+        registration.heeds_expires = not quirks.expires_ignored
+        registration.told_contact = _PRIVATE if quirks.contact_private else None
 
     # What the owner asks for
 

@@ -21,7 +21,7 @@ from gb28181.sip.message import Request, Response, parse_message
 from gb28181.sip.transactions import Flow
 
 from ..draws import draw
-from ..faults.of_cameras import quirks_with
+from ..faults import quirks_with
 from ..personalities.camera import Camera
 from ..personalities.kinds import GB28181
 from ..scenario import Scenario

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from gb28181.errors import Gb28181Error
 from gb28181.manscdp.queries import CatalogQuery
 from gb28181.platform import Credential, DeviceRegistered, Platform
+from gb28181.platform.platform import PlatformReport
 from gb28181.sip.endpoint import Endpoint, EndpointLimits
 from gb28181.sip.transactions import Flow
 
+from ..personalities.kinds import GB28181
 from ..scenario import Scenario
 
 __all__ = ["SipSink"]
 
 #: The cameras of a shared socket are one peer to it, and all register at once where the scenario says so.
-_LIMITS = EndpointLimits(
+_LIMITS: Final = EndpointLimits(
     transactions=2_000_000, unanswered=1_000_000, requests_per_s=1_000_000.0, requests_at_once=1_000_000
 )
 
@@ -30,17 +34,23 @@ class SipSink(asyncio.DatagramProtocol):
         scenario: Whose cameras it expects, each with its password.
         epoch: POSIX seconds at loop time ``base``.
         base: Loop time at the start of the run.
+        told: Called with each thing that happens.
 
     Attributes:
         platform: What it knows of its cameras, their catalogues among it.
-        heard: Every notice and other report, in order, where ``keeps`` is set.
     """
 
-    def __init__(self, scenario: Scenario, epoch: float, base: float, *, keeps: bool = False) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        epoch: float,
+        base: float,
+        *,
+        told: Callable[[PlatformReport], None] = lambda report: None,
+    ) -> None:
         chance = random.Random(scenario.seed)
-        passwords = {
-            member.identity: Credential(member.password) for member in scenario.members() if member.group.id
-        }
+        cameras = (member for member in scenario.members() if member.group.protocol == GB28181)
+        passwords = {member.identity: Credential(member.password) for member in cameras}
         self._loop = asyncio.get_running_loop()
         self._endpoint = Endpoint(chance, limits=_LIMITS)
         self.platform = Platform(
@@ -51,8 +61,7 @@ class SipSink(asyncio.DatagramProtocol):
             wall_ms=lambda: round((epoch + self._loop.time() - base) * 1000),
             domain=scenario.sip.domain,
         )
-        self.heard: list[Any] = []
-        self._keeps = keeps
+        self._told = told
         self._udp: asyncio.DatagramTransport | None = None
         self._tcp: dict[Flow, asyncio.Transport] = {}
         self._numbers = count(1)
@@ -106,8 +115,7 @@ class SipSink(asyncio.DatagramProtocol):
         now = self._loop.time()
         self.platform.step(now)
         for event in self.platform.events():
-            if self._keeps:
-                self.heard.append(event)
+            self._told(event)
             if isinstance(event, DeviceRegistered) and not event.refresh:
                 self._ask(event.device_id, now)
         for flow, data in self._endpoint.data_to_send():
@@ -123,10 +131,8 @@ class SipSink(asyncio.DatagramProtocol):
             self._alarm = self._loop.call_at(when, self._ring)
 
     def _ask(self, device_id: str, now: float) -> None:
-        try:
+        with suppress(Gb28181Error):  # it is gone already, or has enough to answer
             self.platform.ask(device_id, CatalogQuery(device_id=device_id), now)
-        except Gb28181Error:
-            pass  # it is gone already, or has enough to answer
 
 
 class _Link(asyncio.Protocol):

@@ -13,7 +13,7 @@ Date in the answer to a registration (9.10) therefore only puts right what a clo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sized
 from datetime import datetime
 from typing import Final, Protocol
 
@@ -35,7 +35,7 @@ from gb28181.sip.transactions import ClientTransaction, Flow
 from ..draws import draw, draw_bytes
 from ..world import Method, Opening
 
-__all__ = ["SEEN_MAX_S", "SEEN_MIN_S", "Camera", "Tally", "Visits", "account_of", "rules_of"]
+__all__ = ["SEEN_MAX_S", "SEEN_MIN_S", "Camera", "QuirkTimeline", "Tally", "Visits", "account_of", "rules_of"]
 
 #: How long after the door opened somebody is seen in the guarded area.
 SEEN_MIN_S: Final = 0.2
@@ -66,6 +66,14 @@ class Tally(Protocol):
 
     def answered(self, due: float, now: float) -> None:
         """Take note that it was answered 200."""
+        ...
+
+
+class QuirkTimeline(Protocol):
+    """Which faults a camera has when."""
+
+    def behaviour(self, identity: str, due: float) -> Quirks:
+        """Return what it does otherwise in what is due, or asked, at an instant."""
         ...
 
 
@@ -120,6 +128,7 @@ class Camera:
         until: When the scenario is over.
         visits: Who comes to the door of its site; ``None`` where it has none.
         tally: Who counts.
+        timeline: Faults that come and go; they take the place of ``quirks``.
 
     Attributes:
         flow: The way to the platform, set before :meth:`connected`.
@@ -140,6 +149,7 @@ class Camera:
         "_rules",
         "_seed",
         "_tally",
+        "_timeline",
         "_until",
         "_visits",
         "_within_reach",
@@ -162,6 +172,7 @@ class Camera:
         until: float,
         visits: Visits | None,
         tally: Tally | None = None,
+        timeline: QuirkTimeline | None = None,
     ) -> None:
         self.flow: Flow | None = None
         self.watching = watching
@@ -171,6 +182,7 @@ class Camera:
         self._until = until
         self._visits = visits
         self._tally = tally
+        self._timeline = timeline
         self._lives = 0
         self._within_reach = False
         self._accepted = self._refused = 0
@@ -217,6 +229,14 @@ class Camera:
         yield self.device.equipment.id
         yield from self.device.equipment.channels
 
+    @property
+    def in_flight(self) -> Sized:
+        """What it told and waits to be answered."""
+        return self._awaited or ()
+
+    def report_now(self, now: float) -> None:
+        """Nothing: a camera keeps alive by its own interval, also where stations report in a closed loop."""
+
     # The way to the platform
 
     def connected(self, now: float) -> None:
@@ -242,12 +262,15 @@ class Camera:
         """Take in bytes of the connection."""
         assert self.flow is not None
         self._at = self._now = now
+        self._behave(now)
         self._endpoint.receive_stream(data, self.flow, now)
         self._step(now)
 
     def receive_message(self, message: Request | Response, data: bytes, flow: Flow, now: float) -> None:
         """Take in a datagram that was read to see that it is for this camera."""
         self._at = self._now = now
+        if isinstance(message, Request):
+            self._behave(now)
         self._endpoint.receive_message(message, data, flow, now)
         self._step(now)
 
@@ -274,11 +297,19 @@ class Camera:
         """Do what is due, each thing as of its own instant."""
         while (due := self.next_timeout()) is not None and due <= now:
             self._at, self._now = due, now
+            self._behave(due)
             if due == self._alarm_at:
                 self._saw(due)
             else:
                 self._endpoint.handle_timeout(due)
             self._step(due)
+
+    def _behave(self, due: float) -> None:
+        """Take on the faults of an instant."""
+        if self._timeline is not None:
+            quirks = self._timeline.behaviour(self.identity, due)
+            if quirks is not self.device.quirks:
+                self.device.quirks = quirks
 
     def reboot(self, now: float) -> None:
         """The power comes back: presets and what was configured are still there, registration and calls are not."""

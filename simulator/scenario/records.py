@@ -16,7 +16,7 @@ from ..personalities.kinds import GB28181, Kind, kinds
 from .identities import nth
 
 if TYPE_CHECKING:
-    from ..door import DoorSettings
+    from ..personalities.door import DoorSettings
     from .hook import Hook
 
 __all__ = [
@@ -243,7 +243,7 @@ class StationGroup:
     def settings(self, index: int) -> DoorSettings:
         """Return the settings of the door ``index``, from 0."""
         from ..codes import Codes
-        from ..door import DoorSettings
+        from ..personalities.door import DoorSettings
 
         row = self.listed[index] if self.listed else None
         return DoorSettings(

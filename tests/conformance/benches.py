@@ -21,7 +21,7 @@ from conformance.transcript import Transcript
 from conformance.verdicts import Verdict
 from simulator.behaviour import Behaviour
 from simulator.clock import EPOCH, VirtualLoop, run_virtual
-from simulator.door import DoorController, DoorSettings
+from simulator.personalities.door import DoorController, DoorSettings
 from simulator.faults import behaviour_with
 from simulator.station import Station
 from simulator.transport import MemoryNetwork

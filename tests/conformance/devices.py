@@ -22,7 +22,7 @@ from conformance.verdicts import Verdict
 from hj212.times import format_qn, format_time
 from simulator.behaviour import Behaviour, Device
 from simulator.clock import EPOCH, run_virtual
-from simulator.door import DoorController, DoorSettings
+from simulator.personalities.door import DoorController, DoorSettings
 from simulator.station import Station
 from simulator.transport import MemoryNetwork
 from simulator.world import Method, Opening

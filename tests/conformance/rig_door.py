@@ -18,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from simulator.behaviour import Behaviour
-from simulator.door import DoorController, DoorSettings
+from simulator.personalities.door import DoorController, DoorSettings
 from simulator.station import Station
 from simulator.world import Method
 

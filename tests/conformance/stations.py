@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from conformance.demo import MN, PW
 from simulator.behaviour import Behaviour
 from simulator.clock import wall_epoch
-from simulator.door import DoorController, DoorSettings
+from simulator.personalities.door import DoorController, DoorSettings
 from simulator.station import Station
 
 __all__ = ["free_port", "read_until", "station_at"]

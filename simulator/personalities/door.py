@@ -1,23 +1,25 @@
-"""The reference door controller: an ST=81 station, without I/O.
+"""The reference door controller: an ST=81 station, without I/O; and a door whose people come and go by themselves.
 
 Drive it like any :class:`~simulator.reporter.Reporter`, and tell it what people do (``open``, ``close``, ...).
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from typing import ClassVar, Final
 
-from hj212 import HJ_212_2017, Message, MessageError, Rules
+from hj212 import HJ_212_2017, ExeRtn, Message, MessageError, Rules
 from hj212.times import format_time
 
-from .behaviour import Behaviour
-from .codes import Codes
-from .reporter import COMMON_HANDLERS, MAX_QUEUED, WINDOW, Items, Reporter, Timeline, Witness
-from .world import DoorWorld, Method, Opening
+from ..behaviour import Behaviour
+from ..codes import Codes
+from ..reporter import COMMON_HANDLERS, MAX_QUEUED, WINDOW, Items, Reporter, Timeline, Witness
+from ..world import MAX_HELD_S, DoorWorld, Method, Opening, Site
 
-__all__ = ["MAX_QUEUED", "RECORD_DELAY_S", "WINDOW", "DoorController", "DoorSettings"]
+__all__ = ["MAX_QUEUED", "RECORD_DELAY_S", "WINDOW", "DoorController", "DoorSettings", "LivingDoor"]
 
 #: A record follows the state change it belongs to after this long, as a controller that asks its reader takes.
 RECORD_DELAY_S: Final = 0.5
@@ -35,6 +37,7 @@ class DoorSettings:
     interval_s: float = 900.0
     form: str = "3020"  #: wire form of periodic reports: ``3020`` or ``2011``
     writes_log: bool = True  #: whether an opening also sends a Chinese log line
+    in_flight: int = WINDOW  #: uploads that wait for their acknowledgement at once
     rules: Rules = HJ_212_2017
     codes: Codes = field(default_factory=lambda: Codes.of("nx"))
 
@@ -87,10 +90,10 @@ class DoorController(Reporter):
         self._change("door", now)
         if method.identifies:
             self.world.last_person = person
-            self.schedule(now + RECORD_DELAY_S, lambda t: self._record(opening, t))
+            self.schedule(now + RECORD_DELAY_S, partial(self._record, opening))
         elif self.behaviour.invents_remote_openings:
             invented = Opening(Method.PASSWORD, self.world.last_person, now)
-            self.schedule(now + RECORD_DELAY_S, lambda t: self._record(invented, t))
+            self.schedule(now + RECORD_DELAY_S, partial(self._record, invented))
 
     def close(self, now: float) -> None:
         """The door falls shut."""
@@ -175,4 +178,86 @@ class DoorController(Reporter):
         moment = [["DataTime", format_time(self.device_time(now))]]
         return [moment, self._state_item(signal, "query", "3020")]
 
-    handlers: ClassVar[Mapping[str, Callable[..., Items | None]]] = {**COMMON_HANDLERS, "3020": _get_information}
+    handlers: ClassVar[Mapping[str, Callable[..., Items | ExeRtn | None]]] = {
+        **COMMON_HANDLERS,
+        "3020": _get_information,
+    }
+
+
+class LivingDoor(DoorController):
+    """A door controller with the people of its site: it is opened and falls shut at the instants that the site says.
+
+    Args:
+        settings: Its configuration.
+        site: Whose door it is.
+        behaviour: What it does right or wrong.
+        now: Run time at which it is switched on.
+        epoch: POSIX seconds at run time 0.
+        witness: Who is told beside.
+        timeline: Faults that come and go.
+        resume_at: Run time from which it is taken over from another process.
+    """
+
+    __slots__ = ("_site", "_visit")
+
+    def __init__(
+        self,
+        settings: DoorSettings,
+        site: Site,
+        behaviour: Behaviour,
+        now: float,
+        epoch: float,
+        *,
+        witness: Witness | None = None,
+        timeline: Timeline | None = None,
+        resume_at: float | None = None,
+    ) -> None:
+        super().__init__(settings, behaviour, now, epoch, witness=witness, timeline=timeline, resume_at=resume_at)
+        self._site = site
+        self._visit: tuple[Opening, float] | None = None
+        if resume_at is not None and resume_at > now:
+            self._join(now, resume_at)
+        else:
+            self._await_visit(now)
+
+    def _run_time(self, at: float) -> float:
+        return round(at - self._epoch, 3)
+
+    def _await_visit(self, begin: float) -> None:
+        """Wait for whoever comes next, at run time ``begin`` or later."""
+        self._visit = next(self._site.openings(round(self._epoch + begin, 3), math.inf), None)
+        if self._visit is not None:
+            self.schedule(self._run_time(self._visit[0].at), self._come)
+
+    def _come(self, now: float) -> None:
+        assert self._visit is not None
+        opening, shut = self._visit
+        self.open(opening.method, opening.person, now)
+        self.schedule(self._run_time(shut), self._leave)
+
+    def _leave(self, now: float) -> None:
+        self.close(now)
+        self._await_visit(now)
+
+    def _join(self, since: float, now: float, *, seen: bool = True) -> None:
+        """Find the door as it was left: somebody may be passing it; where they were seen, their record may be due."""
+        back = max(since, now - MAX_HELD_S - RECORD_DELAY_S)
+        for opening, shut in self._site.openings(round(self._epoch + back, 3), round(self._epoch + now, 3)):
+            at = self._run_time(opening.at)
+            if opening.method.identifies:
+                self.world.last_person = opening.person
+                if seen and at + RECORD_DELAY_S >= now:
+                    passed = Opening(opening.method, opening.person, at)
+                    self.schedule(at + RECORD_DELAY_S, partial(self._record, passed))
+            if self._run_time(shut) >= now:
+                self.world.door = 1
+                self._visit = opening, shut
+                self.schedule(self._run_time(shut), self._leave)
+                return
+        self._await_visit(now)
+
+    def reboot(self, now: float) -> None:
+        # Nobody counted who came while the power was away; who stands in the door is seen.
+        self.world.door = 0
+        super().reboot(now)
+        self._join(now - MAX_HELD_S, now, seen=False)

@@ -71,8 +71,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose clock jumps.
 
     Args:
-        network: What ``create_server``, ``create_connection`` and, in memory, ``create_datagram_endpoint`` stand on. Time
-            does not move while it is not quiet.
+        network: What ``create_server``, ``create_connection`` and, in memory, ``create_datagram_endpoint`` stand on.
+            Time does not move while it is not quiet.
     """
 
     def __init__(self, network: LoopbackNetwork | MemoryNetwork) -> None:

@@ -1,8 +1,8 @@
 """Cameras on the network: a connection each, or UDP sockets that many share; no task and no timer of their own.
 
-What a camera emits cannot be the same twice, for nonces of the platform and ports of the system are in it. The digest of
-a camera is therefore SHA-256 of its identity and the *bodies* of what it told unasked, keepalives and alarms, in the
-order in which they went out.
+What a camera emits cannot be the same twice, for nonces of the platform and ports of the system are in it. The digest
+of a camera is therefore SHA-256 of its identity and the *bodies* of what it told unasked, keepalives and alarms, in
+the order in which they went out.
 
 A run that ends leaves its cameras as a power cut does: they do not end their registrations.
 """

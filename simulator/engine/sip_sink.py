@@ -1,4 +1,4 @@
-"""A GB/T 28181 platform for runs in memory: it registers every camera, answers its keepalives, asks for its catalogue."""
+"""A GB/T 28181 platform for runs in memory: it registers every camera, answers it, and asks for its catalogue."""
 
 from __future__ import annotations
 

@@ -49,7 +49,8 @@ class Fault:
 
     Attributes:
         name: What scenarios and ``conformance demo --fault`` call it.
-        families: Families of kinds of station that can have it: ``door``, ``logger``, ``meter``, ``camera``, ``recorder``.
+        families: Families of kinds of station that can have it: ``door``, ``logger``, ``meter``, ``camera``,
+            ``recorder``.
         layer: ``bytes``, ``protocol`` or ``world``.
         expected: What a suite should say of the requirement it breaks: ``FAIL``, ``WARN`` or ``INCONCLUSIVE``.
         en: What it does.

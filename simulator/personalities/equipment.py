@@ -1,4 +1,4 @@
-"""What a camera or recorder of a site is made of: channels named by what they look at, mounts with presets and cruises."""
+"""What a camera or recorder of a site is made of: channels named by what they look at, mounts, presets, cruises."""
 
 from __future__ import annotations
 

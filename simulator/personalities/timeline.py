@@ -44,7 +44,11 @@ class FaultTimeline(Generic[T]):
     __slots__ = ("_always", "_behaviours", "_done", "_plans", "_seed")
 
     def __init__(
-        self, behaviours: Callable[[tuple[str, ...]], T], always: tuple[str, ...], plans: tuple[FaultPlan, ...], seed: int
+        self,
+        behaviours: Callable[[tuple[str, ...]], T],
+        always: tuple[str, ...],
+        plans: tuple[FaultPlan, ...],
+        seed: int,
     ) -> None:
         self._behaviours = behaviours
         self._always = always

@@ -12,16 +12,21 @@ from hj212.times import format_qn, format_time
 from .codes import Codes
 from .world import Opening
 
-__all__ = ["Behaviour", "Device", "Upload", "copy_message"]
+__all__ = ["Behaviour", "Device", "DoorDevice", "Upload", "copy_message"]
 
 
 class Device(Protocol):
     """What a piece of behaviour may know of the station it belongs to."""
 
-    codes: Codes
     reboots: int
 
     def device_time(self, now: float) -> float: ...
+
+
+class DoorDevice(Device, Protocol):
+    """What it may know of a door besides."""
+
+    codes: Codes
 
 
 @dataclass(slots=True)
@@ -57,15 +62,15 @@ def _report_state(signal: str, value: int, kind: str) -> str:
     return str(value)
 
 
-def _method_code(opening: Opening, door: Device) -> str:
+def _method_code(opening: Opening, door: DoorDevice) -> str:
     return door.codes.methods[opening.method]
 
 
-def _person_code(opening: Opening, door: Device) -> str:
+def _person_code(opening: Opening, door: DoorDevice) -> str:
     return opening.person
 
 
-def _opened_at(opening: Opening, door: Device) -> str:
+def _opened_at(opening: Opening, door: DoorDevice) -> str:
     return format_time(door.device_time(opening.at))
 
 
@@ -115,9 +120,9 @@ class Behaviour:
     event_restarts_timer: bool = False
     records: Callable[[Opening], int] = lambda opening: 1  #: how many records an opening yields
     record_in_pieces: bool = False
-    method_code: Callable[[Opening, Device], str] = _method_code
-    person_code: Callable[[Opening, Device], str] = _person_code
-    opened_at: Callable[[Opening, Device], str] = _opened_at
+    method_code: Callable[[Opening, DoorDevice], str] = _method_code
+    person_code: Callable[[Opening, DoorDevice], str] = _person_code
+    opened_at: Callable[[Opening, DoorDevice], str] = _opened_at
     log_text: Callable[[str], bytes] = lambda text: f"//{text}//".encode()
     omits: Callable[[str, int], bool] = lambda kind, begin_s: False  #: (upload kind, begin of its period): not told
     locks_up_on_fault: bool = False

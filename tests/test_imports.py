@@ -49,7 +49,7 @@ MAY_HAVE_EFFECTS = (
     "*.cli.*",
     "*.__main__",
     "simulator.clock",
-    "simulator.fleet",
+    "simulator.engine.*",
     "simulator.station",
     "simulator.transport",
     "conformance.doctor.*",

@@ -1,4 +1,4 @@
-"""One shard played from its beginning to its end: on the real clock, or on a virtual one against a platform in memory."""
+"""One shard from its beginning to its end: on the real clock, or on a virtual one against a platform in memory."""
 
 from __future__ import annotations
 

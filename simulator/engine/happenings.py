@@ -96,7 +96,9 @@ def _restart(event: Event) -> list[tuple[_Act, bool]]:
     return [(restart, True)]
 
 
-def _on_core(name: str, *values: object, back: tuple[object, ...] | None = None) -> Callable[[Event], list[tuple[_Act, bool]]]:
+def _on_core(
+    name: str, *values: object, back: tuple[object, ...] | None = None
+) -> Callable[[Event], list[tuple[_Act, bool]]]:
     """Return what calls a method of the station, where its kind has it; and calls it again at the end."""
 
     def acts(event: Event) -> list[tuple[_Act, bool]]:

@@ -116,5 +116,3 @@ def merged(results: Iterable[FleetResult]) -> FleetResult:
         latency.encode(),
         tuple(dict.fromkeys(note for part in parts for note in part.notes)),
     )
-
-

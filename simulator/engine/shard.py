@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Final
 
 from ..ledger import LedgerWriter
@@ -46,6 +47,10 @@ class _SwitchOn:
 
     def alarm(self, now: float) -> None:
         self.shard.switch_on(self.member, self.at)
+
+
+def _itself(line: Line) -> Line:
+    return line
 
 
 class Shard:
@@ -195,7 +200,7 @@ class Shard:
                 return
             host, port = self.sip_target
         local = (line.source, 0) if line.source else None
-        await asyncio.get_running_loop().create_connection(lambda: line, host, port, local_addr=local)
+        await asyncio.get_running_loop().create_connection(partial(_itself, line), host, port, local_addr=local)
 
     def emitted(self, line: Line, data: bytes) -> bytes:
         """Return what is written instead of a station's bytes."""

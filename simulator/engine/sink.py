@@ -1,4 +1,4 @@
-"""A platform that acknowledges everything and keeps nothing: for runs in memory, and to measure the generator against."""
+"""A platform that acknowledges everything and keeps nothing: for runs in memory, and to measure a generator with."""
 
 from __future__ import annotations
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import cast
 
 from hj212 import Message
 from hj212.times import format_time
 
-from ..behaviour import Behaviour, Device, Upload, copy_message
+from ..behaviour import Behaviour, Device, DoorDevice, Upload, copy_message
 from ..world import Method, Opening
 from .registry import fault
 
@@ -68,7 +69,7 @@ def _method_collapsed(b: Behaviour) -> None:
 
 @fault("method-code-5", "world", "FAIL", "reports method 5, which the table lacks", "开门方式为 5，超出表 2-1")
 def _method_code_5(b: Behaviour) -> None:
-    def code(opening: Opening, door: Device) -> str:
+    def code(opening: Opening, door: DoorDevice) -> str:
         return "5" if opening.method is Method.PASSWORD else door.codes.methods[opening.method]
 
     b.method_code = code
@@ -143,7 +144,7 @@ def _invented_remote_opening(b: Behaviour) -> None:
 
 @fault("formatted-open-time", "world", "FAIL", "writes the opening time with dashes", "开门时间带分隔符")
 def _formatted_open_time(b: Behaviour) -> None:
-    def formatted(opening: Opening, door: Device) -> str:
+    def formatted(opening: Opening, door: DoorDevice) -> str:
         t = format_time(door.device_time(opening.at))
         return f"{t[:4]}-{t[4:6]}-{t[6:8]} {t[8:10]}:{t[10:12]}:{t[12:]}"
 
@@ -157,9 +158,10 @@ def _open_time_utc(b: Behaviour) -> None:
 
 @fault("send-time-as-open-time", "world", "FAIL", "fills in the opening time when it sends", "开门时间填成发送时间")
 def _send_time_as_open_time(b: Behaviour) -> None:
-    def stamp(upload: Upload, door: Device, now: float) -> Message:
+    def stamp(upload: Upload, device: Device, now: float) -> Message:
         if upload.kind != "record":
             return upload.message
+        door = cast(DoorDevice, device)  # nothing else has records of openings
         changed = copy_message(upload.message)
         for item in changed.items:
             for pair in item:

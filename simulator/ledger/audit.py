@@ -238,21 +238,19 @@ class Audit:
 
     def _find_reordered(self) -> None:
         """Name each message that one sent later by the same station overtook (RFC 4737, type-P-reordered)."""
+        # Of what arrived at the same instant nothing overtook anything: it is gone through in the order of sending.
         rows = self._gathering.db.execute(
-            "SELECT mn, place, expected, received, sent, sent_line FROM placed ORDER BY mn, place, sent, sent_line"
+            "SELECT mn, expected, received, sent, sent_line FROM placed ORDER BY mn, place, sent, sent_line"
         )
-        station, place = None, None
-        newest: tuple[int, int, int] = (-1, -1, 0)  # the last sent of those that arrived before this place
-        here: tuple[int, int, int] = newest
-        for mn, at, expected, received, sent, line in rows:
+        station = None
+        newest: tuple[int, int, int] = (-1, -1, 0)  # the last sent of those that arrived before
+        for mn, expected, received, sent, line in rows:
             if mn != station:
-                station, place, newest, here = mn, at, (-1, -1, 0), (-1, -1, 0)
-            elif at != place:
-                place, newest = at, max(newest, here)
+                station, newest = mn, (-1, -1, 0)
             if (sent, line) < newest[:2]:
                 self.counts.found[Kind.REORDERED] += 1
                 self._found.add(None, Kind.REORDERED.value, expected, received, newest[2], None)
-            here = max(here, (sent, line, expected))
+            newest = max(newest, (sent, line, expected))
 
     # Out
 

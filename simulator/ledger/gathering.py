@@ -177,11 +177,9 @@ class Gathering:
         ruin, unit = found
         if not self._explained(unit):
             return
-        (count,) = self.db.execute(f"SELECT count(*) FROM received WHERE {_WHOLE} AND qn_unit = 0").fetchone()
+        (count,) = self.db.execute(f"SELECT count(*) FROM received WHERE {_WHOLE}").fetchone()
         self.ruined[ruin.value] += count
-        self.db.execute(
-            f"UPDATE received SET qn_value = CAST(qn AS INTEGER), qn_unit = {unit} WHERE {_WHOLE} AND qn_unit = 0"
-        )
+        self.db.execute(f"UPDATE received SET qn_value = CAST(qn AS INTEGER), qn_unit = {unit} WHERE {_WHOLE}")
 
     def _explained(self, unit: int) -> bool:
         """Say whether there is a row that no message has the QN of, and one that has it but for its last digits."""

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from simulator import FAULTS
-from simulator.engine import Counts, FleetResult, health
 from simulator.cli import build
+from simulator.engine import Counts, FleetResult, health
 from simulator.scenario import load, template
 from stationgate.exits import run
 

@@ -19,9 +19,8 @@ from hj212 import Message
 from hj212.aio import Platform, PlatformEvent
 from hj212.events import MessageReceived
 from simulator import Scenario
-from simulator.engine import fleet, health, shard
+from simulator.engine import Counts, FleetResult, fleet, health, run_fleet, run_fleet_virtual, shard
 from simulator.faults import FAULTS
-from simulator.engine import Counts, FleetResult, run_fleet, run_fleet_virtual
 from simulator.scenario import Load, StationGroup, Target
 from stationgate.exits import EnvironmentFault, ExitCode
 

@@ -31,6 +31,7 @@ from hj212.tables.commands import command_row, editions_of
 from hj212.times import format_qn, format_time, parse_time
 
 from .behaviour import Behaviour, Upload, copy_message
+from .codes import Codes
 
 __all__ = ["COMMON_HANDLERS", "MAX_QUEUED", "WINDOW", "Items", "Reporter", "ReporterSettings", "Timeline", "Witness"]
 
@@ -49,6 +50,20 @@ _RESULT: Final = "9012"
 
 #: What a station without faults does, to compare with.
 _RIGHT: Final = Behaviour()
+
+
+class Own(Message):
+    """A message that a station composed: what is asked of it all the time is known without taking it apart.
+
+    Whoever changes its segment makes a new message of it.
+    """
+
+    __slots__ = ("cn", "mn", "qn", "wants_answer")
+
+    cn: str
+    mn: str
+    qn: str
+    wants_answer: bool
 
 
 class ReporterSettings(Protocol):
@@ -133,6 +148,8 @@ class Reporter:
         "timeline",
         "witness",
     )
+
+    codes: Codes  #: of a door; other stations have none, nor a fault that asks for them
 
     #: Commands a platform may ask with, and what does them: returns the data area to answer with, how it ended, or
     #: ``None`` where it is simply done.
@@ -270,7 +287,7 @@ class Reporter:
             when = connection.next_timeout()
             if when is not None and (due is None or when < due):
                 due = when
-            if len(self.in_flight) < self.settings.in_flight:
+            if self.queue and len(self.in_flight) < self.settings.in_flight:
                 for upload in self.queue:
                     when = upload.not_before
                     if when > 0 and (due is None or when < due) and not self._waits_for_sister(upload):
@@ -283,14 +300,18 @@ class Reporter:
         report = self._next_report
         if report is not None and now >= report:
             # One report a call: what was missed while nobody called is composed in the calls that follow.
-            self._catch_up(report)
-            self._behave(report)
+            if self._later:
+                self._catch_up(report)
+            if self.timeline is not None:
+                self._behave(report)
             self._report(report)
-        self._catch_up(now)
+        if self._later:
+            self._catch_up(now)
         if self._connection:
             self._connection.handle_timeout(now)
             self._digest(now)
-        self._pump(now)
+        if self.queue:
+            self._pump(now)
 
     def report_now(self, now: float) -> None:
         """Report out of turn, as of the whole millisecond before ``now``; the next one is due an interval later."""
@@ -363,19 +384,24 @@ class Reporter:
             dropped = self.queue.pop(0)
             if self.witness:
                 self.witness.dropped(self, dropped, self._now)
-        self._pump(max(due, self._now))
+        if self._connection is not None:
+            self._pump(max(due, self._now))
 
     def _composed_now(self, qn: str, cn: str, items: Items | str, st: str, answer: bool) -> Message:
         settings = self.settings
         area = items if isinstance(items, str) else ";".join([",".join(["=".join(pair) for pair in i]) for i in items])
         rules = settings.rules
         form = _form(rules.header_fields, rules.flag_version, answer)
-        text = form % {"qn": qn, "st": st or settings.st, "cn": cn, "pw": settings.pw, "mn": self.mn, "area": area}
-        return Message.from_bytes(text.encode("utf-8", "surrogateescape"))
+        mn = self.mn
+        text = form % {"qn": qn, "st": st or settings.st, "cn": cn, "pw": settings.pw, "mn": mn, "area": area}
+        message = Own.from_bytes(text.encode("utf-8", "surrogateescape"))
+        assert isinstance(message, Own)
+        message.cn, message.mn, message.qn, message.wants_answer = cn, mn, qn, answer
+        return message
 
     def _packets(self, message: Message, due: float) -> Iterable[Message]:
         rules = self.settings.rules
-        if not self.behaviour.splits or len(bytes(message)) <= rules.max_parameters_bytes:
+        if len(bytes(message)) <= rules.max_parameters_bytes or not self.behaviour.splits:
             return (message,)
         return split(message, rules, lambda: self.next_qn(due))
 
@@ -414,36 +440,41 @@ class Reporter:
         connection = self._connection
         if connection is None or not self.queue:
             return
-        at = 0
-        while at < len(self.queue) and len(self.in_flight) < self.settings.in_flight:
+        at, room = 0, self.settings.in_flight - len(self._sent or ())
+        while room > 0 and at < len(self.queue):
             upload = self.queue[at]
             if upload.not_before > now or self._waits_for_sister(upload):
                 at += 1
                 continue
             del self.queue[at]
             upload.not_before = 0.0
-            self._send(upload, connection, now)
+            room -= self._send(upload, connection, now)
 
     def _waits_for_sister(self, upload: Upload) -> bool:
         """Say whether a packet with the same QN is under way, where the packets of a message share it."""
         return self.settings.rules.packets_share_qn and upload.message.qn in self.in_flight
 
-    def _send(self, upload: Upload, connection: Connection, now: float) -> None:
+    def _send(self, upload: Upload, connection: Connection, now: float) -> bool:
+        """Give a message to the link; say whether its answer is awaited."""
         behaviour = upload.behaviour or self.behaviour
         upload.tries += 1
-        message = self._shape(behaviour, behaviour.transmit(upload, self, now), upload.kind)
+        message = behaviour.transmit(upload, self, now)
+        if behaviour.shape:
+            message = self._shape(behaviour, message, upload.kind)
         if (upload.back_fill or upload.tries > 1) and self.settings.rules.back_fill_field and behaviour.marks_back_fill:
             message = _back_filled(message)
         frame = self._frame(behaviour, message)
         connection.send(message, now, frame=frame)
         self.messages += 1
-        if message.wants_answer:
+        awaited = message.wants_answer
+        if awaited:
             if self._sent is None:
                 self._sent = {}
             self._sent[message.qn] = upload
         if self.witness:
             damaged = bool(behaviour.names) and frame != self._frame(_RIGHT, upload.message)
             self.witness.sent(self, upload, now, damaged)
+        return awaited
 
     def _frame(self, behaviour: Behaviour, message: Message) -> bytes:
         rules, key = self.settings.rules, self._key
@@ -475,7 +506,8 @@ class Reporter:
             return
         for event in connection.events():
             self._on_event(event, connection, now)
-        self._pump(now)
+        if self.queue:
+            self._pump(now)
 
     def _taken(self, qn: str) -> Upload | None:
         """Return the upload that is over, and forget that it was awaited."""
@@ -627,8 +659,8 @@ COMMON_HANDLERS: Final[Mapping[str, Callable[..., Items | ExeRtn | None]]] = {
 def _form(header_fields: tuple[str, ...], flag_version: int, answer: bool) -> str:
     """Return the text of a message of an edition, with names where its own things go."""
     rules = next(r for r in RULES.values() if (r.header_fields, r.flag_version) == (header_fields, flag_version))
-    names = {name: f"%({name})s" for name in ("qn", "st", "cn", "pw", "mn")}
-    return bytes(compose(rules, **names, items=[[["%(area)s"]]], answer=answer)).decode()
+    qn, st, cn, pw, mn, area = (f"%({name})s" for name in ("qn", "st", "cn", "pw", "mn", "area"))
+    return bytes(compose(rules, qn=qn, st=st, cn=cn, pw=pw, mn=mn, items=[[[area]]], answer=answer)).decode()
 
 
 def _back_filled(message: Message) -> Message:

@@ -24,8 +24,8 @@ from ..world import Intervention, Line, Shift, Site, SiteTemplate, Unit, What
 from .camera import Camera, Tally, account_of, rules_of
 from .door import DoorSettings, LivingDoor
 from .equipment import equipment_of
-from .factors import UnknownFactorError, factors
-from .logger import DataLogger, LoggerPlan, LoggerSettings
+from .factors import UnknownFactorError
+from .logger import DataLogger, LoggerPlan, LoggerSettings, logger_plan
 from .timeline import Behaviours, FaultTimeline
 
 __all__ = ["BOOT_S", "MAX_SITES", "Building", "builder"]
@@ -34,8 +34,6 @@ __all__ = ["BOOT_S", "MAX_SITES", "Building", "builder"]
 MAX_SITES: Final = 20_000
 #: How long a station takes to boot after a power cut, as the engine has it.
 BOOT_S: Final = 20.0
-#: Outlets behind treatment units, whose state their loggers tell.
-_TREATED: Final = frozenset({"water", "flue-gas", "voc"})
 _WHATS: Final = {what.value: what for what in What}
 
 
@@ -248,26 +246,24 @@ def _door(building: Building, member: Member, at: float, resume_at: float | None
 
 
 def _logger_plan(building: Building, group: StationGroup) -> LoggerPlan:
-    rules = RULES[Edition(group.edition)]
-    try:
-        known = factors(group.personality.outlet, rules.edition, group.signals)
-    except UnknownFactorError as error:
-        raise UsageFault(f"[[station]] signals: {error}") from error
     program = building.scenario.program
-    return LoggerPlan(
-        factors=known,
-        rules=rules,
-        seed=building.seed,
-        interval_s=group.interval_s,
-        minute_interval=group.minute_interval,
-        hour=group.hour,
-        day=group.day,
-        phase=group.phase,
-        states=group.personality.outlet in _TREATED,
-        in_flight=group.in_flight,
-        key=Key.parse(group.key) if group.key else None,
-        adjust=program.adjust if program is not None and program.adjusts else None,
-    )
+    try:
+        return logger_plan(
+            group.personality.outlet,
+            RULES[Edition(group.edition)],
+            group.signals,
+            minute_interval=group.minute_interval,
+            hour=group.hour,
+            day=group.day,
+            seed=building.seed,
+            interval_s=group.interval_s,
+            phase=group.phase,
+            in_flight=group.in_flight,
+            key=Key.parse(group.key) if group.key else None,
+            adjust=program.adjust if program is not None and program.adjusts else None,
+        )
+    except UnknownFactorError as error:
+        raise UsageFault(_("[[station]] signals: {error}").format(error=error)) from error
 
 
 def _logger(building: Building, member: Member, at: float, resume_at: float | None) -> DataLogger:

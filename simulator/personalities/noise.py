@@ -58,7 +58,7 @@ def area(moment: str, known: Factors, sound: Sequence[tuple[int, int]], day_begi
     for signal, code in _reported(known):
         pairs = [f"{code}-Data={_text(_value(signal, levels))}"]
         if signal.name == "leq" and day_begin_ms is not None:
-            parts = {True: [], False: []}
+            parts: dict[bool, list[int]] = {True: [], False: []}
             for at_ms, level in sound:
                 parts[_is_daytime(at_ms)].append(level)
             pairs += [

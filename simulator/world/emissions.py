@@ -57,6 +57,11 @@ class Outlet:
         self._settled = self._until = 0.0
         self._production = self._untreated = 0.0
 
+    @property
+    def plant(self) -> Plant:
+        """What is measured behind."""
+        return self._plant
+
     def value(self, signal: Signal, at: float) -> int:
         """Return the value of one of the outlet's signals, the same as among :meth:`values`."""
         return self._read((signal,), at)[0]

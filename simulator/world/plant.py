@@ -89,6 +89,11 @@ class Plant:
             _check_names(lines, units, interventions)
 
     @property
+    def schedule(self) -> Schedule:
+        """When lines and units run."""
+        return self._schedule
+
+    @property
     def lines(self) -> tuple[Line, ...]:
         return self._lines
 

@@ -198,13 +198,19 @@ class DeviceFleet:
         self._sit(device, local)
         self._begin(device, transport.udp_flow(platform, local), after_s)
 
-    async def connect(self, device: Device, host: str, port: int) -> None:
+    async def connect(self, device: Device, host: str, port: int, local: str = "") -> None:
         """Register over a connection of its own; after it ended, over a new one.
+
+        Args:
+            device: Of this fleet.
+            host: Address of the platform.
+            port: Its port.
+            local: Address to connect from; empty: as the system chooses.
 
         Raises:
             OSError: If the platform takes no connection.
         """
-        flow = await self._opened().connect(host, port)
+        flow = await self._opened().connect(host, port, local)
         self._sit(device, flow)
         self._begin(device, flow, 0.0)
 

@@ -22,6 +22,8 @@ MAX_CONNECTIONS: Final = 20_000
 MAX_WAITING_BYTES: Final = 4 * 1024 * 1024
 #: Seconds that a connection may take to be made.
 DIAL_S: Final = 10.0
+#: Free ports that are tried until one is free for UDP and for TCP.
+BIND_TRIES: Final = 8
 #: Ways that are remembered, so that all that comes from one address is told by the same object.
 MAX_FLOWS: Final = 50_000
 #: Pause between the pieces of a message, where messages are written so: longer than a peer takes to read one.
@@ -80,17 +82,24 @@ class Transport:
         Raises:
             OSError: If the port cannot be had.
         """
-        for last in (False, False, False, True):
+        for attempt in range(1, BIND_TRIES + 1):
             try:
-                self._local = await self.add(host, port)
-                self.port = self._local[1]
-                if tcp:
-                    self._server = await self._loop.create_server(lambda: _Stream(self), host, self.port)
+                await self._bind_both(host, port, tcp)
                 return
             except OSError:
                 await self.close()
-                if port or last:
+                if port or attempt == BIND_TRIES:
                     raise
+
+    async def _bind_both(self, host: str, port: int, tcp: bool) -> None:
+        if tcp:
+            # The free port is one of TCP: there connections that ended a minute ago still have theirs, on a busy
+            # computer most of all, while hardly any of UDP is ever taken.
+            at = host if port else await self._first(host, port)
+            self._server = await self._loop.create_server(lambda: _Stream(self), at, port)
+            port = self._server.sockets[0].getsockname()[1]
+        self._local = await self.add(host, port)
+        self.port = self._local[1]
 
     async def add(self, host: str, port: int = 0, *, buffer: int = UDP_BUFFER) -> Place:
         """Open a UDP socket, one more where there are some; return its address and port.
@@ -98,15 +107,17 @@ class Transport:
         Raises:
             OSError: If the port cannot be had.
         """
-        found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
-        address = found[0][4][0]
-        sock = open_socket(str(address), port, buffer=buffer)
+        sock = open_socket(await self._first(host, port), port, buffer=buffer)
         local: Place = sock.getsockname()[:2]
         way = self._watched(sock, local)
         if not way.watch():
             await way.hand_over()
         self._udp[local] = way
         return local
+
+    async def _first(self, host: str, port: int) -> str:
+        found = await self._loop.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_PASSIVE)
+        return str(found[0][4][0])
 
     def _watched(self, sock: socket.socket, local: Place) -> Datagrams:
         return Datagrams(self._loop, sock, lambda data, peer: self._receive(data, peer, local), self._settle)

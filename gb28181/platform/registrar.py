@@ -20,7 +20,7 @@ from ..sip.events import Event, RequestReceived
 from ..sip.message import Request
 from ..sip.timers import Timer
 from ..sip.transactions import Flow
-from ..sip.values import Address, Uri
+from ..sip.values import Address, Uri, split_list
 from ..times import format_date
 from .events import (
     DeviceMoved,
@@ -57,7 +57,7 @@ class Device:
     Attributes:
         id: Its code.
         flow: The way to it: where it was last heard from.
-        contact: What it told, as it wrote it; often a private address, so nothing is sent there.
+        contact_text: Its Contact as it wrote it.
         rules: Its edition, by its X-GB-Ver.
         expires_at: When its registration ends.
         heard_at: When it last sent anything.
@@ -70,7 +70,7 @@ class Device:
         "alarm",
         "call_id",
         "charset",
-        "contact",
+        "contact_text",
         "expires_at",
         "flow",
         "heard_at",
@@ -83,13 +83,21 @@ class Device:
         self.id = id
         self.flow = flow
         self.rules = rules
-        self.contact = ""
+        self.contact_text = ""
         self.expires_at = now
         self.heard_at = now
         self.user_agent = ""
         self.call_id = ""
         self.charset: str | None = None
         self.alarm: Timer | None = None
+
+    @property
+    def contact(self) -> Address | None:
+        """What it told; often a private address, so nothing is sent there. ``None`` where it cannot be read."""
+        try:
+            return Address.parse(next(split_list(self.contact_text)), "Contact")
+        except Gb28181Error:
+            return None
 
     def __repr__(self) -> str:
         return f"<Device {self.id} {self.flow.transport} {self.flow.peer[0]}:{self.flow.peer[1]}>"
@@ -289,7 +297,7 @@ class Registrar:
         refresh = known is not None and known.call_id == request.call_id
         # One text for all devices of a make.
         device.rules, device.user_agent, device.call_id = rules, intern(request.user_agent), request.call_id
-        device.contact = contact = request.headers.get("Contact") or ""
+        device.contact_text = contact = request.headers.get("Contact") or ""
         told = self._credentials(code)
         device.charset = (told.charset if told is not None else "") or policy.charset or None
         device.expires_at, device.heard_at = now + granted, now

@@ -120,9 +120,12 @@ RULES: Final[Mapping[Edition, Rules]] = MappingProxyType(
 )
 
 
+_BY_VERSION: Final[Mapping[str, Rules]] = MappingProxyType({rules.version: rules for rules in RULES.values()})
+
+
 def rules_of(version: str | None, fallback: Rules = GBT_28181_2016) -> Rules:
     """Return the rules of a peer by its X-GB-Ver; of an absent or unknown value those of ``fallback``.
 
     The default is the edition before the header existed: its devices never send it (unconfirmed).
     """
-    return next((rules for rules in RULES.values() if rules.version == (version or "").strip()), fallback)
+    return _BY_VERSION.get((version or "").strip(), fallback)

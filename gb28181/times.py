@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 from typing import Final
 
 __all__ = ["BEIJING", "format_date", "format_datetime", "parse_date", "parse_datetime"]
@@ -36,7 +37,12 @@ def format_datetime(wall: float) -> str:
     >>> format_datetime(1767294245.9)
     '2026-01-02T03:04:05'
     """
-    return datetime.fromtimestamp(int(wall // 1), BEIJING).strftime("%Y-%m-%dT%H:%M:%S")
+    return _whole(int(wall // 1))
+
+
+@lru_cache(maxsize=16)  # who serves thousands of devices writes the same second many times
+def _whole(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, BEIJING).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def format_date(wall_ms: int) -> str:

@@ -109,6 +109,7 @@ class Bench:
         self._loop = asyncio.get_running_loop()
         self._exclusive = listener
         self._server: asyncio.Server | Listener | None = None
+        self._refuses = False  #: links that were on their way when it stopped to listen
         self._host = ""
         self._links: dict[int, Link] = {}
         self._link: Link | None = None  # where the device under test spoke last
@@ -140,6 +141,7 @@ class Bench:
         Raises:
             EnvironmentFault: If the address cannot be had.
         """
+        self._refuses = False
         try:
             # On the loop's own clock a server of the loop's own, which may be memory; else a port that nobody shares.
             start = self._loop.create_server if self._exclusive is None else self._exclusive
@@ -150,7 +152,8 @@ class Bench:
         self.transcript.add("listen", self.now, host=host, port=self.port)
 
     def stop_listening(self) -> None:
-        """Cut every link and refuse new ones."""
+        """Cut every link and refuse new ones, those included that the system has already accepted."""
+        self._refuses = True
         if self._server:
             self._server.close()
             self._server = None
@@ -308,7 +311,9 @@ class Bench:
     # For the links
 
     def opened(self, link: Link) -> bool:
-        """Take in a new link; ``False`` when there are too many."""
+        """Take in a new link; ``False`` when there are too many, or none are wanted any more."""
+        if self._refuses:
+            return False
         self.counts["links"] += 1
         if len(self._links) >= MAX_LINKS:
             self._cut_leftover()

@@ -1,4 +1,4 @@
-"""Devices on sockets: one, or many that share a port."""
+"""One device on sockets of its own; for many see :mod:`gb28181.aio.fleet`."""
 
 from __future__ import annotations
 
@@ -33,6 +33,7 @@ class DeviceClient:
         told: Called with each thing that happens.
         quirks: What it does otherwise.
         place: Address and port of a call's media.
+        chance: Source of tags and pauses, and of the places where ``tcp_partial_write`` cuts; by default the system's.
     """
 
     def __init__(
@@ -44,20 +45,24 @@ class DeviceClient:
         *,
         quirks: Quirks | None = None,
         place: Callable[[Call], Place | None] | None = None,
+        chance: random.Random | None = None,
     ) -> None:
         self._told = told
         self.registered: Registered | None = None  #: the last acceptance, ``None`` before the first
-        self._endpoint = Endpoint(random.SystemRandom(), user_agent=account.user_agent)
+        self._chance = chance or random.SystemRandom()
+        self._endpoint = Endpoint(self._chance, user_agent=account.user_agent)
         self.device = Device(
             self._endpoint,
             account,
             rules,
             equipment,
-            chance=random.SystemRandom(),
+            chance=self._chance,
             wall_ms=lambda: time.time_ns() // 1_000_000,
             quirks=quirks,
             place=place,
         )
+        if self.device.quirks.nat_port_drift:
+            self.device.registration.before_keepalive = self._drift
         self.transport: Transport | None = None
         self._over: asyncio.Future[None] | None = None
 
@@ -76,9 +81,11 @@ class DeviceClient:
         self.transport = Transport(self._endpoint, self._step, self._closed)
         if tcp:
             flow = await self.transport.connect(host, port, "" if local == "0.0.0.0" else local)
+            if self.device.quirks.tcp_partial_write:
+                self.transport.write_in_pieces(flow, self._chance)
         else:
             await self.transport.bind(local, 0, tcp=False)
-            flow = self.transport.udp_flow((host, port))
+            flow = self.transport.udp_flow(await self.transport.resolve(host, port))
         self.device.start(flow, self.transport.now)
         self.transport.wake()
 
@@ -102,6 +109,14 @@ class DeviceClient:
             self._told(event)
             if isinstance(event, Unregistered) and self._over is not None and not self._over.done():
                 self._over.set_result(None)
+
+    def _drift(self, number: int) -> None:
+        """Leave by another port from every n-th keepalive on (``nat_port_drift``); a connection has none to change."""
+        route = self.device.registration.route
+        if number % self.device.quirks.nat_port_drift or self.transport is None or route is None:
+            return
+        if not route.flow.reliable:
+            self.transport.drift(route.flow.local)
 
     def _closed(self, flow: Flow, now: float) -> None:
         self.device.registration.flow_closed(flow, now)

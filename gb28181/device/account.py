@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ..editions import Rules
 from ..errors import LocalProtocolError
 from ..identifiers import domain_of
 
 __all__ = ["Account"]
+
+#: One text for all devices of a platform.
+_domain_of = lru_cache(maxsize=256)(domain_of)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +59,7 @@ class Account:
     @property
     def sip_domain(self) -> str:
         """SIP 域."""
-        return self.domain or domain_of(self.server_id)
+        return self.domain or _domain_of(self.server_id)
 
     @property
     def digest_username(self) -> str:

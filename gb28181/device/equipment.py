@@ -154,7 +154,7 @@ class Channel:
         )
 
 
-@dataclass(kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Equipment:
     """A device with all that belongs to it.
 

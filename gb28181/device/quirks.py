@@ -1,7 +1,8 @@
 """How devices of the field depart from the standard, as options that a device of ours can be given.
 
 Each name has its row in ``tables/quirks.csv`` with the words in both languages. Those that concern media only tell the
-sender of media what to do; it asks :attr:`gb28181.device.calls.Call.rtp_ssrc`.
+sender of media what to do; it asks :attr:`gb28181.device.calls.Call.rtp_ssrc`. The last two are the network's and are
+done where the sockets are, in :mod:`gb28181.aio`.
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ class Quirks:
     iframecmd_old_spelling: bool = False
     expires_ignored: bool = False
     duplicate_200: bool = False
+    nat_port_drift: int = 0  #: 0: never
+    tcp_partial_write: bool = False
 
     @classmethod
     def named(cls, names: Iterable[str]) -> Quirks:

@@ -10,12 +10,13 @@ if that fails it comes back. After a failure it waits; the same credentials are 
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
+from ..chance import Chance
 from ..editions import Rules
 from ..errors import Gb28181Error
 from ..manscdp import write
@@ -60,6 +61,12 @@ class RegistrationState(Enum):
     UNREGISTERING = "unregistering"
 
 
+@lru_cache(maxsize=256)
+def _at(code: str, domain: str) -> Address:
+    """Return the address of a platform: one for all of its devices."""
+    return Address(Uri(code, domain))
+
+
 class Registration:
     """Keeps a device registered.
 
@@ -70,9 +77,43 @@ class Registration:
         chance: Spreads its pauses.
     """
 
-    def __init__(self, endpoint: Endpoint, account: Account, rules: Rules, chance: random.Random) -> None:
+    __slots__ = (
+        "_account",
+        "_alarm",
+        "_beat",
+        "_beats",
+        "_call_id",
+        "_challenges",
+        "_chance",
+        "_cseq",
+        "_endpoint",
+        "_events",
+        "_flow",
+        "_from",
+        "_home",
+        "_missed",
+        "_nonce_uses",
+        "_pending",
+        "_redirects",
+        "_refreshing",
+        "_run",
+        "_sn",
+        "address",
+        "before_keepalive",
+        "clock_told",
+        "faulty",
+        "heeds_expires",
+        "rules",
+        "server_id",
+        "state",
+        "tells_faulty",
+        "told_contact",
+    )
+
+    def __init__(self, endpoint: Endpoint, account: Account, rules: Rules, chance: Chance) -> None:
         self.account = account
         self.rules = rules
+        self.before_keepalive: Callable[[int], None] | None = None  #: called with the number of each, from 1
         self.state = RegistrationState.IDLE
         self.server_id = account.server_id
         self.faulty: tuple[str, ...] = ()  #: devices below that do not work, told in keepalives
@@ -96,13 +137,20 @@ class Registration:
         self._refreshing = False
         self._alarm: Timer | None = None
         self._beat: Timer | None = None
+        self._beats = 0
         self._run = 0  # counts registrations from the beginning: keepalives of an earlier one say nothing
         self._pending: ClientTransaction | None = None
 
     @property
-    def address(self) -> Address:
-        """From and To of the device."""
-        return Address(Uri(self.account.device_id, self.account.sip_domain))
+    def account(self) -> Account:
+        """Who it is, and where."""
+        return self._account
+
+    @account.setter
+    def account(self, account: Account) -> None:
+        self._account = account
+        #: From and To of the device.
+        self.address = Address(Uri(account.device_id, account.sip_domain))
 
     @property
     def contact(self) -> Address:
@@ -120,7 +168,9 @@ class Registration:
 
     def events(self) -> list[DeviceEvent]:
         """Return, once, what happened since the last call."""
-        events, self._events = self._events, []
+        events = self._events
+        if events:
+            self._events = []
         return events
 
     # What the owner asks for
@@ -188,7 +238,7 @@ class Registration:
             headers.append(("Authorization", authorization))
         request = self._endpoint.compose(
             "REGISTER",
-            self._server_uri,
+            self._server.uri,
             from_=self._from,
             to=self.address,
             flow=self._flow,
@@ -203,11 +253,11 @@ class Registration:
         """The way of the device's own messages; ``None`` before it was told one."""
         if self._flow is None:
             return None
-        return Route(self._server_uri, self.address, Address(self._server_uri), self._flow)
+        return Route(self._server.uri, self.address, self._server, self._flow)
 
     @property
-    def _server_uri(self) -> Uri:
-        return Uri(self.server_id, self.account.sip_domain)
+    def _server(self) -> Address:
+        return _at(self.server_id, self._account.sip_domain)
 
     def handle(self, event: Event, now: float) -> bool:
         """Take an event of the endpoint; say whether it concerned the registration or a keepalive."""
@@ -255,7 +305,7 @@ class Registration:
                 username=self.account.digest_username,
                 password=self.account.password,
                 method="REGISTER",
-                uri=str(self._server_uri),
+                uri=str(self._server.uri),
                 nc=uses,
                 cnonce=self._endpoint.token()[:8],
             )
@@ -354,11 +404,14 @@ class Registration:
             info=FaultyDevices(device_ids=self.faulty) if self.faulty and self.tells_faulty else None,
         )
         assert self._flow is not None
+        self._beats += 1
+        if self.before_keepalive is not None:
+            self.before_keepalive(self._beats)
         request = self._endpoint.compose(
             "MESSAGE",
-            self._server_uri,
+            self._server.uri,
             from_=self.address,
-            to=Address(self._server_uri),
+            to=self._server,
             flow=self._flow,
             headers=[("Content-Type", CONTENT_TYPE)],
             body=write(body, self.rules),

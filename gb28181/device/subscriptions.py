@@ -81,6 +81,18 @@ class Subscriptions:
         limit_bytes: Longest body of a part.
     """
 
+    __slots__ = (
+        "_all",
+        "_encoded",
+        "_endpoint",
+        "_equipment",
+        "_limit_bytes",
+        "_messenger",
+        "_next_sn",
+        "_rules",
+        "_wall_ms",
+    )
+
     def __init__(
         self,
         endpoint: Endpoint,

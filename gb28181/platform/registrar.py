@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from sys import intern
 from typing import Final
 
 from ..editions import GBT_28181_2016, Rules, rules_of
@@ -18,7 +20,7 @@ from ..sip.events import Event, RequestReceived
 from ..sip.message import Request
 from ..sip.timers import Timer
 from ..sip.transactions import Flow
-from ..sip.values import Address, Uri
+from ..sip.values import Address, Uri, split_list
 from ..times import format_date
 from .events import (
     DeviceMoved,
@@ -55,7 +57,7 @@ class Device:
     Attributes:
         id: Its code.
         flow: The way to it: where it was last heard from.
-        contact: What it told; often a private address, so nothing is sent there.
+        contact_text: Its Contact as it wrote it.
         rules: Its edition, by its X-GB-Ver.
         expires_at: When its registration ends.
         heard_at: When it last sent anything.
@@ -68,7 +70,7 @@ class Device:
         "alarm",
         "call_id",
         "charset",
-        "contact",
+        "contact_text",
         "expires_at",
         "flow",
         "heard_at",
@@ -81,13 +83,21 @@ class Device:
         self.id = id
         self.flow = flow
         self.rules = rules
-        self.contact: Address | None = None
+        self.contact_text = ""
         self.expires_at = now
         self.heard_at = now
         self.user_agent = ""
         self.call_id = ""
         self.charset: str | None = None
         self.alarm: Timer | None = None
+
+    @property
+    def contact(self) -> Address | None:
+        """What it told; often a private address, so nothing is sent there. ``None`` where it cannot be read."""
+        try:
+            return Address.parse(next(split_list(self.contact_text)), "Contact")
+        except Gb28181Error:
+            return None
 
     def __repr__(self) -> str:
         return f"<Device {self.id} {self.flow.transport} {self.flow.peer[0]}:{self.flow.peer[1]}>"
@@ -139,11 +149,8 @@ class Registrar:
         self._events: list[PlatformEvent] = []
         self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
         self._on_flow: dict[Flow, set[str]] = {}
-
-    @property
-    def address(self) -> Address:
-        """From and To of the platform."""
-        return Address(Uri(self.server_id, self.domain))
+        #: From and To of the platform.
+        self.address = Address(Uri(server_id, self.domain))
 
     def events(self) -> list[PlatformEvent]:
         """Return, once, what happened since the last call."""
@@ -196,8 +203,9 @@ class Registrar:
         self._admit(event, code, expires, now)
 
     def _expires(self, request: Request) -> int | None:
-        if request.expires is not None:
-            return request.expires
+        told = request.expires
+        if told is not None:
+            return told
         contact = request.contact
         own = contact.param("expires") if contact else None
         return int(own) if own and own.isascii() and own.isdigit() and len(own) < 10 else None
@@ -287,19 +295,17 @@ class Registrar:
         device = known or Device(code, event.flow, rules, now)
         self._place(device, event.flow)
         refresh = known is not None and known.call_id == request.call_id
-        device.rules, device.user_agent, device.call_id = rules, request.user_agent, request.call_id
+        # One text for all devices of a make.
+        device.rules, device.user_agent, device.call_id = rules, intern(request.user_agent), request.call_id
+        device.contact_text = contact = request.headers.get("Contact") or ""
         told = self._credentials(code)
         device.charset = (told.charset if told is not None else "") or policy.charset or None
-        try:
-            device.contact = request.contact
-        except Gb28181Error:
-            device.contact = None
         device.expires_at, device.heard_at = now + granted, now
         self.devices[code] = device
         if device.alarm is None or device.alarm.when > self._due(device):
             self._endpoint.timers.cancel(device.alarm)
-            device.alarm = self._endpoint.timers.set(self._due(device), lambda then: self._check(device, then))
-        answer = [("Contact", request.headers.get("Contact") or ""), ("Expires", str(granted))]
+            device.alarm = self._endpoint.timers.set(self._due(device), partial(self._check, device))
+        answer = [("Contact", contact), ("Expires", str(granted))]
         if policy.tell_time:
             answer.append(("Date", format_date(self._wall_ms())))
         self._endpoint.respond(event.transaction, 200, now, headers=[*answer, *headers])
@@ -390,7 +396,7 @@ class Registrar:
         """See whether a device is gone; what it sent meanwhile has moved no alarm."""
         due = self._due(device)
         if due > now:
-            device.alarm = self._endpoint.timers.set(due, lambda then: self._check(device, then))
+            device.alarm = self._endpoint.timers.set(due, partial(self._check, device))
             return
         device.alarm = None
         reason = OfflineReason.EXPIRED if device.expires_at <= now else OfflineReason.KEEPALIVES

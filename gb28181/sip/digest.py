@@ -19,6 +19,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import lru_cache
 from typing import Final
 
 from ..errors import LimitError, LocalProtocolError, SipError
@@ -153,6 +154,7 @@ class Credentials:
         return "Digest " + ",".join(parts)
 
 
+@lru_cache(maxsize=16)
 def _hash(algorithm: str) -> Callable[[str], str]:
     name = ALGORITHMS.get(algorithm.upper() or "MD5")
     if name is None:
@@ -160,10 +162,16 @@ def _hash(algorithm: str) -> Callable[[str], str]:
             f"algorithm: expected one of {', '.join(ALGORITHMS)}, found {algorithm[:20]!r}", field="algorithm"
         )
     try:
-        hashlib.new(name, usedforsecurity=False)
+        begun = hashlib.new(name, usedforsecurity=False)
     except ValueError as error:
         raise SipError(f"algorithm: {algorithm} is not there on this computer", field="algorithm") from error
-    return lambda text: hashlib.new(name, text.encode("utf-8", "surrogateescape"), usedforsecurity=False).hexdigest()
+
+    def digest(text: str) -> str:
+        one = begun.copy()  # half the time of finding the hash by its name again
+        one.update(text.encode("utf-8", "surrogateescape"))
+        return one.hexdigest()
+
+    return digest
 
 
 def _proof(credentials: Credentials, password: str, method: str) -> str:

@@ -13,12 +13,12 @@ gets lost. Transactions, dialogs and what waits are bounded by :class:`EndpointL
 
 from __future__ import annotations
 
-import random
-from collections import Counter, OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from ..chance import Chance
 from ..errors import LimitError, LocalProtocolError, SipError
 from .dialogs import Dialog, DialogEnd, DialogKind, Dialogs, DialogState, needed_contact, target_of
 from .events import (
@@ -34,7 +34,7 @@ from .events import (
 )
 from .framing import Broken, StreamFramer
 from .message import Headers, Request, Response, parse_message, respond
-from .timers import Timers
+from .timers import Timer, Timers
 from .transactions import (
     ClientTransaction,
     Failure,
@@ -56,6 +56,8 @@ _ALLOWED: Final = frozenset(ALLOW.split(", "))
 _FOREIGN: Final = frozenset(("PRACK", "UPDATE", "REFER", "PUBLISH"))
 #: Bytes of what was rejected that an event carries.
 _SHOWN_BYTES: Final = 1024
+#: Longest that an answer is kept beyond its time.
+_SWEEP_S: Final = 0.25
 _FILLING: Final = b"\r\n\x00 "
 #: Statuses after which the peer does not know the dialog any more (12.2.1.2).
 _GONE: Final = frozenset((408, 481))
@@ -74,15 +76,27 @@ class EndpointLimits:
     #: Requests of one flow per second in the long run, and at once: a gateway with 10,000 devices registering anew.
     requests_per_s: float = 5_000.0
     requests_at_once: int = 20_000
-    #: Flows whose rate is remembered; the one that was silent longest is forgotten.
+    #: Flows whose rate is remembered; the one that was silent longest is forgotten, unless it awaits an answer.
     rates: int = 50_000
 
 
 @dataclass(slots=True)
-class _Rate:
+class _Peer:
+    """What a flow may still ask, and what it has asked and not been answered."""
+
     left: float
     at: float
     limited: bool = False
+    unanswered: int = 0
+
+
+@dataclass(slots=True)
+class _Answered:
+    """The answer to a request that is done, for when it comes again (timer J)."""
+
+    flow: Flow
+    answer: bytes
+    until: float
 
 
 class Endpoint:
@@ -99,7 +113,7 @@ class Endpoint:
 
     def __init__(
         self,
-        chance: random.Random,
+        chance: Chance,
         *,
         timers: Timers | None = None,
         timings: Timings | None = None,
@@ -117,11 +131,13 @@ class Endpoint:
         self._out: list[tuple[Flow, bytes]] = []
         self._clients: dict[tuple[str, str], ClientTransaction] = {}
         self._servers: OrderedDict[object, ServerTransaction] = OrderedDict()
+        self._answers: dict[object, _Answered] = {}
+        self._answered_in_turn: deque[object] = deque()  # the keys of those: all live equally long
+        self._sweep: Timer | None = None
         self._on_flow: dict[Flow, set[ClientTransaction | ServerTransaction]] = {}
-        self._unanswered: Counter[Flow] = Counter()
         self._dialogs = Dialogs(self.timers, self.limits.dialogs, self._dialog_ended)
         self._framers: dict[Flow, StreamFramer] = {}
-        self._rates: OrderedDict[Flow, _Rate] = OrderedDict()
+        self._peers: OrderedDict[Flow, _Peer] = OrderedDict()
         self._subscribing: dict[tuple[str, str], ClientTransaction] = {}
         self._inviting: dict[str, ClientTransaction] = {}  # by Call-ID, for answers that have lost their branch
         self._broken: list[Flow] = []
@@ -159,6 +175,17 @@ class Endpoint:
         except SipError as error:
             self._events.append(MessageRejected(flow, error, data[:_SHOWN_BYTES]))
             return
+        self.receive_message(message, data, flow, now)
+
+    def receive_message(self, message: Request | Response, data: bytes, flow: Flow, now: float) -> None:
+        """Take in a message that somebody has read already, to see which of several endpoints it is for.
+
+        Args:
+            message: The message.
+            data: Its bytes.
+            flow: Where it came by.
+            now: The time.
+        """
         try:
             if isinstance(message, Response):
                 self._receive_response(message, flow, now)
@@ -182,6 +209,11 @@ class Endpoint:
 
     def _receive_request(self, request: Request, flow: Flow, now: float) -> None:
         key = transaction_key(request)
+        if key in self._answers:
+            if request.method != "ACK":
+                done = self._answers[key]
+                self._out.append((done.flow, done.answer))
+            return
         known = self._servers.get(key)
         if known is not None:
             if request.method != "ACK":
@@ -201,7 +233,7 @@ class Endpoint:
             self._cancelled(request, key, flow, now)
             return
         status, headers = self._refusal(request, flow, now)
-        transaction = self._begin(key, request, flow)
+        transaction = self._begin(key, request, flow, now)
         if status:
             self.respond(transaction, status, now, headers=headers)
             return
@@ -221,40 +253,50 @@ class Endpoint:
             return (405 if request.method in _FOREIGN else 501), [("Allow", ALLOW)]
         if request.max_forwards == 0:
             return 483, []
-        required = request.headers.all("Require")
-        if required:
+        if request.headers.get("Require") is not None:
+            required = request.headers.all("Require")
             return 420, [("Unsupported", ", ".join(required))]
-        if self._unanswered[flow] >= self.limits.unanswered:
+        peer = self._peer(flow, now)
+        if peer.unanswered >= self.limits.unanswered:
             self._events.append(PeerLimited(flow, "unanswered"))
             return 503, []
-        return (0 if self._within_rate(flow, now) else 503), []
+        return (0 if self._within_rate(peer, flow, now) else 503), []
 
-    def _within_rate(self, flow: Flow, now: float) -> bool:
-        limits, rate = self.limits, self._rates.get(flow)
-        if rate is None:
-            if len(self._rates) >= limits.rates:
-                self._rates.popitem(last=False)
-            rate = self._rates[flow] = _Rate(float(limits.requests_at_once), now)
+    def _peer(self, flow: Flow, now: float) -> _Peer:
+        peers = self._peers
+        peer = peers.get(flow)
+        if peer is None:
+            for _ in range(len(peers) - self.limits.rates + 1):
+                eldest, known = peers.popitem(last=False)
+                if known.unanswered:
+                    peers[eldest] = known
+            peer = peers[flow] = _Peer(float(self.limits.requests_at_once), now)
         else:
-            self._rates.move_to_end(flow)
-        rate.left = min(rate.left + (now - rate.at) * limits.requests_per_s, float(limits.requests_at_once))
-        rate.at = now
-        if rate.left >= 1.0:
-            rate.left -= 1.0
-            rate.limited = rate.limited and rate.left < limits.requests_at_once / 2
+            peers.move_to_end(flow)
+        return peer
+
+    def _within_rate(self, peer: _Peer, flow: Flow, now: float) -> bool:
+        limits = self.limits
+        peer.left = min(peer.left + (now - peer.at) * limits.requests_per_s, float(limits.requests_at_once))
+        peer.at = now
+        if peer.left >= 1.0:
+            peer.left -= 1.0
+            peer.limited = peer.limited and peer.left < limits.requests_at_once / 2
             return True
-        if not rate.limited:
-            rate.limited = True
+        if not peer.limited:
+            peer.limited = True
             self._events.append(PeerLimited(flow, "requests_per_s"))
         return False
 
-    def _begin(self, key: object, request: Request, flow: Flow) -> ServerTransaction:
-        while len(self._servers) >= self.limits.transactions:
-            # The oldest waits for repetitions only, or for an answer that will not come in time.
-            next(iter(self._servers.values())).fail(0.0)
+    def _begin(self, key: object, request: Request, flow: Flow, now: float) -> ServerTransaction:
+        while len(self._servers) + len(self._answers) >= self.limits.transactions:
+            if self._answers:  # the oldest: it waits for repetitions only
+                del self._answers[self._answered_in_turn.popleft()]
+            else:  # its answer will not come in time
+                next(iter(self._servers.values())).fail(now)
         transaction = ServerTransaction(key, request, flow, self.timers, self.timings, self._send, self._server_ended)
         self._servers[key] = transaction
-        self._unanswered[flow] += 1
+        self._peer(flow, now).unanswered += 1
         if flow.reliable:
             self._on_flow.setdefault(flow, set()).add(transaction)
         return transaction
@@ -315,7 +357,7 @@ class Endpoint:
 
     def _cancelled(self, request: Request, key: tuple[object, ...], flow: Flow, now: float) -> None:
         invite = self._servers.get((*key[:-1], "INVITE"))
-        transaction = self._begin(key, request, flow)
+        transaction = self._begin(key, request, flow, now)
         if invite is None:
             self.respond(transaction, 481, now)
             return
@@ -357,9 +399,9 @@ class Endpoint:
         return response
 
     def _answered(self, flow: Flow) -> None:
-        self._unanswered[flow] -= 1
-        if self._unanswered[flow] <= 0:
-            del self._unanswered[flow]
+        peer = self._peers.get(flow)
+        if peer is not None and peer.unanswered:
+            peer.unanswered -= 1
 
     def accept(
         self,
@@ -475,7 +517,6 @@ class Endpoint:
         host = (self.advertised or flow.local)[0]
         composed = Headers(
             [
-                ("Via", self._via(flow)),
                 ("From", str(from_ if from_.tag else from_.with_tag(self.token()))),
                 ("To", str(to)),
                 ("Call-ID", call_id or f"{self.token()}@{host}"),
@@ -487,7 +528,9 @@ class Endpoint:
             composed.add("User-Agent", self.user_agent)
         for name, value in headers:
             composed.add(name, value)
-        return Request(method, uri, composed, body)
+        request = Request(method, uri, composed, body)
+        request.put_via(new_via(flow, self.advertised, f"{MAGIC_COOKIE}{self.token()}"))
+        return request
 
     def _via(self, flow: Flow) -> str:
         return str(new_via(flow, self.advertised, f"{MAGIC_COOKIE}{self.token()}"))
@@ -693,10 +736,28 @@ class Endpoint:
         if self._servers.get(transaction.key) is transaction:
             del self._servers[transaction.key]
         self._leave(transaction)
+        if failure is None and not transaction.invite and not transaction.flow.reliable:
+            self._keep_answer(transaction, now)
         if not transaction.status or transaction.status < 200:
             self._answered(transaction.flow)
         if failure is Failure.TIMEOUT and transaction.invite and transaction.status < 300:
             self._never_acknowledged(transaction, now)
+
+    def _keep_answer(self, transaction: ServerTransaction, now: float) -> None:
+        until = now + self.timings.give_up_s
+        self._answers[transaction.key] = _Answered(transaction.flow, transaction.answer, until)
+        self._answered_in_turn.append(transaction.key)
+        if self._sweep is None:
+            self._sweep = self.timers.set(until, self._forget_answers)
+
+    def _forget_answers(self, now: float) -> None:
+        """Forget the answers whose time is over."""
+        answers, keys = self._answers, self._answered_in_turn
+        while keys and answers[keys[0]].until <= now:
+            del answers[keys.popleft()]
+        # Not one alarm for each: at the next, some more of them are due.
+        later = max(answers[keys[0]].until, now + _SWEEP_S) if keys else None
+        self._sweep = None if later is None else self.timers.set(later, self._forget_answers)
 
     def _never_acknowledged(self, transaction: ServerTransaction, now: float) -> None:
         dialog = transaction.dialog
@@ -751,7 +812,7 @@ class Endpoint:
     @property
     def transactions(self) -> int:
         """How many transactions there are, both ways, those included that await repetitions only."""
-        return len(self._clients) + len(self._servers)
+        return len(self._clients) + len(self._servers) + len(self._answers)
 
     @property
     def calls(self) -> int:

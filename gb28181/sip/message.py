@@ -58,6 +58,8 @@ _SPELLED: Final = {
         *("WWW-Authenticate", "X-GB-Ver", "Subscription-State", "Proxy-Authenticate", "Route", "Proxy-Authorization"),
     )
 }
+#: Headers of a request that its answers repeat (RFC 3261 8.2.6.2).
+_REPEATED: Final = frozenset(("via", "from", "to", "call-id", "cseq"))
 #: Headers whose values may stand in one line, behind commas.
 _LISTS: Final = frozenset(
     (
@@ -117,11 +119,15 @@ _LEADING: Final = b"\r\n\x00"
 class Headers:
     """Headers in the order of the wire; names are compared without case, short forms count as their long ones."""
 
-    __slots__ = ("_pairs",)
+    __slots__ = ("_first", "_pairs")
 
     def __init__(self, pairs: Iterable[tuple[str, str]] = ()) -> None:
         # (key, name, value): the name as it came, the key to compare by.
-        self._pairs: list[tuple[str, str, str]] = [(_key(name), name, value) for name, value in pairs]
+        self._pairs: list[tuple[str, str, str]] = [
+            (_SPELLED.get(name) or _key(name), name, value) for name, value in pairs
+        ]
+        # Key -> its first value; made when first asked for, for most of what is composed is never asked.
+        self._first: dict[str, str] | None = None
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         for _, name, value in self._pairs:
@@ -143,11 +149,10 @@ class Headers:
 
     def get(self, name: str) -> str | None:
         """Return the value of the first header of a name, ``None`` where there is none."""
-        key = _key(name)
-        for known, _, value in self._pairs:
-            if known == key:
-                return value
-        return None
+        first = self._first
+        if first is None:
+            first = self._first = {key: value for key, _, value in reversed(self._pairs)}
+        return first.get(_SPELLED.get(name) or _key(name))
 
     def all(self, name: str) -> list[str]:
         """Return every value of a name; where the grammar allows several in a line, each of them."""
@@ -163,8 +168,10 @@ class Headers:
         Raises:
             LocalProtocolError: If its name is no token, or its value would end the line.
         """
-        _check(name, value)
-        self._pairs.append((_key(name), name, value))
+        key = _checked(name, value)
+        self._pairs.append((key, name, value))
+        if self._first is not None:
+            self._first.setdefault(key, value)
 
     def set(self, name: str, value: str) -> None:
         """Give a header one value, in the place of the first of its name, or at the end.
@@ -172,8 +179,7 @@ class Headers:
         Raises:
             LocalProtocolError: As :meth:`add` does.
         """
-        _check(name, value)
-        key, at = _key(name), None
+        key, at = _checked(name, value), None
         kept = []
         for pair in self._pairs:
             if pair[0] != key:
@@ -183,12 +189,12 @@ class Headers:
                 kept.append((key, pair[1], value))
         if at is None:
             kept.append((key, name, value))
-        self._pairs = kept
+        self._pairs, self._first = kept, None
 
     def remove(self, name: str) -> None:
         """Take out every header of a name."""
         key = _key(name)
-        self._pairs = [pair for pair in self._pairs if pair[0] != key]
+        self._pairs, self._first = [pair for pair in self._pairs if pair[0] != key], None
 
     def copy(self) -> Headers:
         """Return headers of their own with the same content."""
@@ -200,13 +206,17 @@ class Headers:
 class Message:
     """What requests and responses have in common: headers, a body, and what was odd about them."""
 
-    __slots__ = ("_via", "body", "deviations", "headers")
+    __slots__ = ("_cseq", "_from", "_to", "_via", "body", "deviations", "headers")
 
     def __init__(self, headers: Headers, body: bytes = b"", deviations: Iterable[Deviation] = ()) -> None:
         self.headers = headers
         self.body = body
         self.deviations: list[Deviation] = list(deviations)
         self._via: Via | None = None
+        # Each beside the text that it was read from, which somebody may have changed since.
+        self._from: tuple[str, Address] | None = None
+        self._to: tuple[str, Address] | None = None
+        self._cseq: tuple[str, CSeq] | None = None
 
     def start_line(self) -> str:
         """The first line, without its end."""
@@ -232,6 +242,8 @@ class Message:
         value = self.headers.get(name)
         if value is None:
             return None
+        if value.isdigit() and value.isascii() and len(value) <= 10:  # as nearly all write it
+            return int(value)
         text = value.split(";", 1)[0].strip()
         if not _NUMBER.match(text):
             raise SipError(f"{name}: expected a number, found {value[:40]!r}", field=name)
@@ -247,12 +259,18 @@ class Message:
     @property
     def from_(self) -> Address:
         """From: who asks; in MANSCDP the source of the message."""
-        return Address.parse(self._needed("From"), "From")
+        text, known = self._needed("From"), self._from
+        if known is None or known[0] is not text:
+            known = self._from = (text, Address.parse(text, "From"))
+        return known[1]
 
     @property
     def to(self) -> Address:
         """To: whom it is for; in MANSCDP the destination of the message."""
-        return Address.parse(self._needed("To"), "To")
+        text, known = self._needed("To"), self._to
+        if known is None or known[0] is not text:
+            known = self._to = (text, Address.parse(text, "To"))
+        return known[1]
 
     @property
     def call_id(self) -> str:
@@ -262,7 +280,10 @@ class Message:
     @property
     def cseq(self) -> CSeq:
         """CSeq."""
-        return CSeq.parse(self._needed("CSeq"))
+        text, known = self._needed("CSeq"), self._cseq
+        if known is None or known[0] is not text:
+            known = self._cseq = (text, CSeq.parse(text))
+        return known[1]
 
     @property
     def contact(self) -> Address | None:
@@ -327,6 +348,12 @@ class Request(Message):
         super().__init__(headers, body, deviations)
         self.method = method
         self.uri = uri
+
+    def put_via(self, via: Via) -> None:
+        """Put our Via above those that are there."""
+        self.headers._pairs.insert(0, ("via", "Via", str(via)))
+        self.headers._first = None
+        self._via = via
 
     def start_line(self) -> str:
         return f"{self.method} {self.uri} SIP/2.0"
@@ -417,6 +444,10 @@ def _headers(text: str, deviations: list[Deviation]) -> Headers:
     pairs = headers._pairs
     for line in text.split("\n") if text else ():
         name, colon, value = line.partition(":")
+        key = _SPELLED.get(name) if colon else None
+        if key is not None:
+            pairs.append((key, name, value.strip()))
+            continue
         if not colon or not name.strip():
             deviations.append(Deviation("header-line", found=line[:60]))
             if line.strip():  # kept under a name of its own, so that nothing is lost
@@ -424,8 +455,8 @@ def _headers(text: str, deviations: list[Deviation]) -> Headers:
             continue
         name = name.strip()
         pairs.append((_key(name), name, value.strip()))
-        if len(pairs) > MAX_HEADERS:
-            raise SipError(f"more than {MAX_HEADERS} headers (MAX_HEADERS)", status=413)
+    if len(pairs) > MAX_HEADERS:
+        raise SipError(f"more than {MAX_HEADERS} headers (MAX_HEADERS)", status=413)
     return headers
 
 
@@ -478,15 +509,20 @@ def respond(
     pairs = answer._pairs
     first = source is not None
     for key, name, value in request.headers._pairs:
+        if key not in _REPEATED:
+            continue
         if key == "via":
             if first and source is not None:
                 first = False
-                _top, *others = split_list(value)
-                value = ", ".join([str(request.via.with_source(source)), *others])
+                seen = str(request.via.with_source(source))
+                if "," in value:
+                    _top, *others = split_list(value)
+                    seen = ", ".join([seen, *others])
+                value = seen
             pairs.append((key, "Via", value))
-        elif key in ("from", "call-id", "cseq"):
+        elif key != "to":
             pairs.append((key, name if len(name) > 1 else _COMPACT[name.lower()], value))
-        elif key == "to":
+        else:
             if to_tag and ";tag=" not in value.lower().replace(" ", ""):
                 value = f"{value};tag={to_tag}" if "<" in value else str(Address.parse(value, "To").with_tag(to_tag))
             pairs.append((key, "To", value))
@@ -503,8 +539,13 @@ def _key(name: str) -> str:
     return _KEYS.get(key, key) if len(key) == 1 else key
 
 
-def _check(name: str, value: str) -> None:
-    if not _NAME.match(name):
-        raise LocalProtocolError(f"expected the name of a header, found {name[:40]!r}", field=name[:40])
+def _checked(name: str, value: str) -> str:
+    """Return the key of a header that may be written."""
+    key = _SPELLED.get(name)
+    if key is None:
+        if not _NAME.match(name):
+            raise LocalProtocolError(f"expected the name of a header, found {name[:40]!r}", field=name[:40])
+        key = _key(name)
     if "\r" in value or "\n" in value or "\x00" in value:
         raise LocalProtocolError(f"{name}: a value holds no line end", field=name)
+    return key

@@ -5,13 +5,15 @@ timer      client                                  server
 =========  ======================================  =================================================
 A, E       request again: T1, doubled (E: to T2)
 B, F       no final answer for 64 T1
-D, K       answers that come again are taken in
+D          refusals that come again are acknowledged
 G                                                  final answer to INVITE again: T1, doubled to T2
 H                                                  no ACK for 64 T1
-I, J                                               requests that come again are answered again
+I, J                                               what comes again is answered again, or taken in
 =========  ======================================  =================================================
 
-Over a reliable transport nothing is sent again and nothing can come again, so A, E, G, D, I, J and K fall away.
+Over a reliable transport nothing is sent again and nothing can come again, so A, E, G, D, I, J and K fall away. K does
+everywhere: an answer to no known request means nothing to an endpoint, so there is nothing to take it in. J is not
+kept here but by the endpoint, which needs a key and the bytes of an answer for it and no transaction.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .message import Headers, Request, Response
 from .timers import Timer, Timers
@@ -41,8 +43,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Flow:
+class Flow(NamedTuple):
     """A way to a peer: a UDP source and destination, or a TCP connection.
 
     Attributes:
@@ -116,6 +117,7 @@ class ClientTransaction:
     __slots__ = (
         "_alarm",
         "_bytes",
+        "_deadline",
         "_ended",
         "_pause",
         "_send",
@@ -129,7 +131,6 @@ class ClientTransaction:
         "invite",
         "key",
         "request",
-        "resend",
         "state",
     )
 
@@ -150,9 +151,9 @@ class ClientTransaction:
         self.dialog: Dialog | None = None
         self.cancelled = False
         self.context: object = None
-        self.resend: Timer | None = None
         self.ack: bytes | None = None  # of a refused INVITE
-        self._alarm: Timer | None = None
+        self._alarm: Timer | None = None  # the next repetition, or the end of patience: whichever is first
+        self._deadline = 0.0
         self._bytes = bytes(request)
         self._pause = timings.t1
         self._timers = timers
@@ -163,15 +164,20 @@ class ClientTransaction:
     def start(self, now: float) -> None:
         """Send the request for the first time."""
         self._send(self.flow, self._bytes)
-        self._alarm = self._timers.set(now + self._timings.give_up_s, self._give_up)
-        if not self.flow.reliable:
-            self.resend = self._timers.set(now + self._pause, self._again)
+        self._deadline = now + self._timings.give_up_s
+        if self.flow.reliable:
+            self._alarm = self._timers.set(self._deadline, self._give_up)
+        else:
+            self._alarm = self._timers.set(now + self._pause, self._again)
 
     def _again(self, now: float) -> None:
+        if now >= self._deadline:
+            self._give_up(now)
+            return
         self._send(self.flow, self._bytes)
         longest = self._timings.give_up_s if self.invite else self._timings.t2
         self._pause = min(self._pause * 2, longest)
-        self.resend = self._timers.set(now + self._pause, self._again)
+        self._alarm = self._timers.set(min(now + self._pause, self._deadline), self._again)
 
     def _give_up(self, now: float) -> None:
         self._end(Failure.TIMEOUT, now)
@@ -205,17 +211,12 @@ class ClientTransaction:
         return True
 
     def _linger(self, response: Response) -> float:
-        if not self.invite:
-            return self._timings.t4
         # Repetitions of a 2xx concern the dialog, not the transaction.
-        return self._timings.give_up_s if response.status >= 300 else 0.0
+        return self._timings.give_up_s if self.invite and response.status >= 300 else 0.0
 
     def _proceed(self, now: float) -> None:
         if self.state is State.CALLING:
             self.state = State.PROCEEDING
-            if self.invite:
-                self._timers.cancel(self.resend)
-                self.resend = None
         if self.invite:
             self._timers.cancel(self._alarm)
             self._alarm = self._timers.set(now + self._timings.invite_s, self._give_up)
@@ -223,9 +224,8 @@ class ClientTransaction:
             self._pause = self._timings.t2
 
     def _stop(self) -> None:
-        self._timers.cancel(self.resend)
         self._timers.cancel(self._alarm)
-        self.resend = self._alarm = None
+        self._alarm = None
 
     def _end(self, failure: Failure | None, now: float) -> None:
         if self.state is not State.TERMINATED:
@@ -289,6 +289,11 @@ class ServerTransaction:
         self._send = send
         self._ended = ended
 
+    @property
+    def answer(self) -> bytes:
+        """The last answer, empty before."""
+        return self._answer
+
     def repeat(self) -> None:
         """Answer the same request again."""
         if self._answer:
@@ -308,10 +313,8 @@ class ServerTransaction:
         self.state = State.COMPLETED
         if self.invite:
             self._await_acknowledgement(response, now)
-        elif self.flow.reliable:
-            self._end(None, now)
         else:
-            self._alarm = self._timers.set(now + self._timings.give_up_s, lambda then: self._end(None, then))
+            self._end(None, now)
         return data
 
     def _await_acknowledgement(self, response: Response, now: float) -> None:

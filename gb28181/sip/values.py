@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from ..errors import SipError
@@ -19,6 +20,9 @@ __all__ = ["MAGIC_COOKIE", "Address", "CSeq", "Params", "Uri", "Via", "split_lis
 MAGIC_COOKIE: Final = "z9hG4bK"
 #: 2**31: CSeq numbers stay below it (8.1.1.5).
 MAX_CSEQ: Final = 1 << 31
+
+#: Longest URI that is remembered with what was read from it.
+_KNOWN_CHARACTERS: Final = 128
 
 #: Parameters in the order in which they came; ``None`` where there is no ``=``.
 Params = tuple[tuple[str, str | None], ...]
@@ -83,14 +87,7 @@ class Uri:
         Raises:
             SipError: If it is none.
         """
-        found = _URI.match(text)
-        if not found or not (found[2] or found[3]):
-            raise SipError(f"{field}: expected a URI as sip:user@host, found {text[:80]!r}", field=field)
-        scheme, user, host, port, params, headers = found.groups()
-        tail = _params(params)
-        if headers:
-            tail = (*tail, ("?" + headers, None))
-        return cls(user or "", host or "", _port(port, field), tail, scheme.lower())
+        return _known_uri(text, field) if len(text) <= _KNOWN_CHARACTERS else _uri(text, field)
 
     def __str__(self) -> str:
         user = f"{self.user}@" if self.user else ""
@@ -104,6 +101,21 @@ class Uri:
     def param(self, name: str) -> str | None:
         """The value of a parameter, empty where it has none, ``None`` where it is absent."""
         return _param(self.params, name)
+
+
+def _uri(text: str, field: str) -> Uri:
+    found = _URI.match(text)
+    if not found or not (found[2] or found[3]):
+        raise SipError(f"{field}: expected a URI as sip:user@host, found {text[:80]!r}", field=field)
+    scheme, user, host, port, params, headers = found.groups()
+    tail = _params(params)
+    if headers:
+        tail = (*tail, ("?" + headers, None))
+    return Uri(user or "", host or "", _port(port, field), tail, scheme.lower())
+
+
+#: The same few URIs come in every message: that of a platform from each of its devices, for one.
+_known_uri = lru_cache(maxsize=1024)(_uri)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,14 +212,17 @@ class Via:
     def with_source(self, source: tuple[str, int]) -> Via:
         """Return what a server writes of where a request came from: rport where asked for, received beside it."""
         host, port = source
-        asked = self.rport is not None
+        asked = False
+        params: list[tuple[str, str | None]] = []
+        for pair in self.params:
+            name = pair[0].lower()
+            if name == "rport":
+                asked = True
+                params.append((pair[0], str(port)))
+            elif name != "received":
+                params.append(pair)
         if not asked and host == self.host:
             return self
-        params = [
-            (name, str(port)) if name.lower() == "rport" else (name, value)
-            for name, value in self.params
-            if name.lower() != "received"
-        ]
         return Via(self.transport, self.host, self.port, (*params, ("received", host)))
 
 

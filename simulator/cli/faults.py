@@ -8,7 +8,7 @@ from stationgate.language import _, pick
 from stationgate.options import Group, json_option
 from stationgate.streams import json_line
 
-from ..faults import FAULTS
+from ..faults import CAMERA_FAULTS, FAULTS
 
 __all__ = ["add"]
 
@@ -23,7 +23,7 @@ def add(cli: Group) -> None:
     )
     @json_option()
     def faults(as_json: bool) -> None:
-        for fault in FAULTS.values():
+        for fault in (*FAULTS.values(), *CAMERA_FAULTS.values()):
             summary = pick(fault.zh, fault.en)
             if as_json:
                 row = {

@@ -23,7 +23,9 @@ def new_histogram() -> HdrHistogram:
 
 
 class Books:
-    """The witness of every station of a shard.
+    """The witness of every station of a shard, and the tally of its cameras.
+
+    What cameras tell is counted and not written down: the ledger holds what an HJ 212 platform must have.
 
     Args:
         epoch: POSIX seconds of the scenario's start.
@@ -95,3 +97,14 @@ class Books:
         self.dropped_count += 1
         if self.ledger is not None:
             self.ledger.dropped(upload.entry, self._ms(now), "given up")
+
+    # What cameras tell
+
+    def told(self, due: float, now: float) -> None:
+        self.messages += 1
+        if due >= self._joined_at and now - due > self.late_s:
+            self.late_s = now - due
+
+    def answered(self, due: float, now: float) -> None:
+        self.acknowledged += 1
+        self.latency.record_value(min(max(1, round((now - due) * 1000)), LATENCY_MAX_MS))

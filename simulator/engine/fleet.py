@@ -18,6 +18,7 @@ from stationgate.loops import loop_factory
 from ..clock import EPOCH, run_virtual
 from ..ledger import LedgerHeader, LedgerWriter
 from ..personalities.building import builder
+from ..personalities.kinds import GB28181, HJ212
 from ..scenario import Scenario
 from ..transport import MemoryNetwork
 from . import health
@@ -25,6 +26,8 @@ from .health import Health, check_descriptors, check_ports
 from .result import Counts, FleetResult
 from .shard import Shard
 from .sink import Sink
+from .sip_line import descriptors
+from .sip_sink import SipSink
 
 __all__ = ["HEARTBEAT_S", "NO_PLATFORM_S", "Options", "Progress", "run_fleet", "run_fleet_virtual"]
 
@@ -81,7 +84,7 @@ class _Run:
         self.ledger: LedgerWriter | None = None
         self.early = False
 
-    async def live(self, epoch: float, base: float, target: tuple[str, int]) -> None:
+    async def live(self, epoch: float, base: float, target: tuple[str, int], sip_target: tuple[str, int]) -> None:
         """Play from loop time ``base`` on until the scenario is over."""
         loop = asyncio.get_running_loop()
         self.health = Health(loop.time(), wall=not self.virtual)
@@ -102,6 +105,7 @@ class _Run:
             base=base,
             epoch=epoch,
             target=target,
+            sip_target=sip_target,
             ledger=self.ledger,
             resume_at=options.resume_at,
             closed_loop=options.closed_loop,
@@ -158,6 +162,12 @@ class _Run:
         )
 
     def _no_platform(self) -> EnvironmentFault:
+        if HJ212 not in self.scenario.protocols:
+            sip = self.scenario.sip
+            return EnvironmentFault(
+                _("no camera could register at {host}:{port}").format(host=sip.host, port=sip.port),
+                _("start the platform first, for example: gb28181 listen --port {port}").format(port=sip.port),
+            )
         target = self.scenario.target
         return EnvironmentFault(
             _("no station could connect to {host}:{port}").format(host=target.host, port=target.port),
@@ -212,10 +222,10 @@ def run_fleet(
         EnvironmentFault: If not one station could connect, or this machine has too few descriptors or ports.
     """
     options = options or Options(part=shard, progress=progress)
-    index, of = options.part
-    stations = len(range(index, scenario.count, of))
-    check_descriptors(stations)
-    check_ports(stations, len(scenario.target.sources))
+    links, cameras = descriptors(scenario, options.part)
+    check_descriptors(links + cameras)
+    check_ports(links, len(scenario.target.sources))
+    check_ports(cameras, len(scenario.sip.sources))
     run = _Run(scenario, options, virtual=False)
 
     async def main() -> None:
@@ -224,7 +234,8 @@ def run_fleet(
         anchor = wall if options.anchor is None else options.anchor
         epoch = options.epoch if options.epoch is not None else scenario.epoch
         target = scenario.target.host, scenario.target.port
-        await run.live(round(anchor, 3) if epoch is None else epoch, loop.time() + anchor - wall, target)
+        sip = scenario.sip.host, scenario.sip.port
+        await run.live(round(anchor, 3) if epoch is None else epoch, loop.time() + anchor - wall, target, sip)
 
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -241,7 +252,10 @@ def run_fleet_virtual(
     shard: tuple[int, int] = (0, 1),
     progress: Progress | None = None,
 ) -> FleetResult:
-    """Play a shard on a virtual clock, in memory, against a platform that acknowledges everything."""
+    """Play a shard on a virtual clock, in memory, against platforms that acknowledge everything.
+
+    That of the cameras also asks each for its catalogue.
+    """
     options = options or Options(part=shard, progress=progress)
     run = _Run(scenario, options, virtual=True)
 
@@ -250,10 +264,15 @@ def run_fleet_virtual(
         server = await loop.create_server(Sink, "127.0.0.1", 0)
         target = "127.0.0.1", int(server.sockets[0].getsockname()[1])
         epoch = options.epoch if options.epoch is not None else scenario.epoch
+        epoch = EPOCH if epoch is None else epoch
+        sip = SipSink(scenario, epoch, loop.time()) if GB28181 in scenario.protocols else None
+        sip_port = await sip.start("127.0.0.1") if sip else 0
         try:
-            await run.live(EPOCH if epoch is None else epoch, loop.time(), target)
+            await run.live(epoch, loop.time(), target, ("127.0.0.1", sip_port))
         finally:
             server.close()
+            if sip:
+                sip.close()
 
     run_virtual(main, MemoryNetwork())
     return run.result()

@@ -104,6 +104,11 @@ class Line(asyncio.Protocol):
         """Whether there is a link."""
         return self.transport is not None
 
+    @property
+    def waits(self) -> bool:
+        """Whether it has no way to the platform yet."""
+        return self.transport is None
+
     def start(self) -> None:
         """Begin: connect, let the timers run."""
         self._dialling.dial(self)

@@ -22,8 +22,9 @@ class Counts:
     at_s: float = 0.0  #: run time
     stations: int = 0
     switched_on: int = 0
-    connected: int = 0  #: have had a link
+    connected: int = 0  #: have had a link; cameras: have been registered
     linked: int = 0  #: have one now
+    registered: int = 0  #: cameras among those that were connected
     messages: int = 0  #: given to a link
     acknowledged: int = 0
     dropped: int = 0  #: given up by their station
@@ -63,7 +64,8 @@ class FleetResult:
         counts: Stations, messages, acknowledgements, the worst lag.
         degraded: The generator itself was not well, or did not play all of the scenario: figures say nothing of the
             platform.
-        digest: XOR over all stations of SHA-256(identity + every byte emitted), hexadecimal.
+        digest: XOR over all stations of SHA-256(identity + every byte emitted), hexadecimal. Of a camera the bodies of
+            its keepalives and alarms stand for the bytes: nonces and ports are in those.
         reasons: Why it is degraded, sentences in the active language.
         latency: Milliseconds from the instant a message was due to its acknowledgement, encoded.
         notes: What the user should know besides.

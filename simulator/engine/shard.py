@@ -10,11 +10,14 @@ from functools import partial
 from typing import Final
 
 from ..ledger import LedgerWriter
+from ..personalities.camera import Camera
+from ..personalities.kinds import GB28181
 from ..scenario import Member, Scenario
 from .books import Books
 from .happenings import happenings
 from .line import Core, Line
 from .result import Counts
+from .sip_line import SipLine, SipSockets
 from .timers import NEVER, Timers
 
 __all__ = ["CONNECTING", "CONNECT_TIMEOUT_S", "Builder", "Shard"]
@@ -60,6 +63,7 @@ class Shard:
         base: Time of the running loop at which run time is 0; in the past where the shard joins late.
         epoch: POSIX seconds of the scenario's start.
         target: Host and port of the HJ 212 platform.
+        sip_target: Host and port of the GB/T 28181 platform.
         ledger: Where messages are written down.
         resume_at: Run time from which stations are taken over; what was due before is not told again.
         closed_loop: Whether a station reports again as soon as everything is answered.
@@ -75,6 +79,7 @@ class Shard:
         base: float,
         epoch: float,
         target: tuple[str, int],
+        sip_target: tuple[str, int] = ("", 0),
         ledger: LedgerWriter | None = None,
         resume_at: float | None = None,
         closed_loop: bool = False,
@@ -84,6 +89,8 @@ class Shard:
         self.seed = scenario.seed
         self.epoch = epoch
         self.target = target
+        self.sip_target = sip_target
+        self.sockets = SipSockets(sip_target, scenario.sip.devices_per_socket)
         self.part = part
         self.timers = Timers(asyncio.get_running_loop(), base)
         self.joined_at = max(0.0, self.timers.now())
@@ -118,12 +125,14 @@ class Shard:
         if self.first_on is None:
             self.first_on = at
         core = self._build(member, at, self.resume_at)
-        line = Line(core, self, self._source(member))
+        source = self._source(member)
+        line = SipLine(core, self, source) if isinstance(core, Camera) else Line(core, self, source)
         self.lines[member.identity] = line
         line.start()
 
     def _source(self, member: Member) -> str:
-        sources = self.scenario.target.sources
+        scenario = self.scenario
+        sources = scenario.sip.sources if member.group.protocol == GB28181 else scenario.target.sources
         return sources[member.number % len(sources)] if sources else ""
 
     @property
@@ -154,6 +163,7 @@ class Shard:
         self.linked_at_end = sum(line.linked for line in self.lines.values())
         for line in self.lines.values():
             line.close()
+        self.sockets.close()
         await asyncio.sleep(0)  # the links are told
 
     # Links
@@ -170,19 +180,27 @@ class Shard:
 
     async def _connect(self) -> None:
         """Open connections as long as any are wanted."""
-        loop = asyncio.get_running_loop()
-        host, port = self.target
         while self._dialling:
             line = self._dialling.popleft()
-            if line.off or line.out_of_reach or line.linked:
+            if line.off or line.out_of_reach or not line.waits:
                 continue
-            local = (line.source, 0) if line.source else None
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                    await loop.create_connection(partial(_itself, line), host, port, local_addr=local)
+                    await self._open(line)
             except (OSError, TimeoutError) as error:
                 self._failed(error)
                 line.failed()
+
+    async def _open(self, line: Line) -> None:
+        """Open a connection for a line, or find it a seat at a socket."""
+        host, port = self.target
+        if isinstance(line, SipLine):
+            if self.scenario.sip.transport == "udp":
+                await self.sockets.seat(line)
+                return
+            host, port = self.sip_target
+        local = (line.source, 0) if line.source else None
+        await asyncio.get_running_loop().create_connection(partial(_itself, line), host, port, local_addr=local)
 
     def emitted(self, line: Line, data: bytes) -> bytes:
         """Return what is written instead of a station's bytes."""
@@ -206,7 +224,8 @@ class Shard:
         )
         for line in lines:
             found.connected += line.connects > 0
-            found.linked += line.transport is not None
+            found.linked += line.linked
+            found.registered += isinstance(line, SipLine) and line.connects > 0
             found.failures += line.failures
         return found
 

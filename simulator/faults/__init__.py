@@ -3,12 +3,20 @@
 A fault is a function that replaces one piece of a correct :class:`~simulator.behaviour.Behaviour`; its decorator says
 what it is called, on which layer it acts, what a conformance suite should say of it and, in both languages, what it
 does. The same faults make mutants for the suite and bad citizens in a fleet. A layer is a module; importing the package
-registers them all.
+registers them all. Faults of cameras are apart: they are quirks of :mod:`gb28181.device`.
 """
 
 from __future__ import annotations
 
-from . import on_bytes, on_protocol, on_world  # noqa: F401  # importing a layer registers its faults, in this order
-from .registry import FAULTS, Fault, UnknownFaultError, behaviour_with, find
+from . import of_cameras, on_bytes, on_protocol, on_world  # noqa: F401  # importing a layer registers its faults, in this order
+from .registry import CAMERA_FAULTS, FAULTS, Fault, UnknownFaultError, behaviour_with, find, quirks_with
 
-__all__ = ["FAULTS", "Fault", "UnknownFaultError", "behaviour_with", "find"]
+__all__ = [
+    "CAMERA_FAULTS",
+    "FAULTS",
+    "Fault",
+    "UnknownFaultError",
+    "behaviour_with",
+    "find",
+    "quirks_with",
+]

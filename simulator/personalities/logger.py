@@ -15,7 +15,7 @@ from hj212.times import format_time
 from ..behaviour import Behaviour
 from ..draws import draw_bytes
 from ..reporter import Items, Timeline, Witness
-from ..world import Outlet, Plant, Site, Summary
+from ..world import Level, Outlet, Plant, Site, Summary
 from . import noise
 from .factors import NOISE, Adjust, Factors, factors
 from .sampling import Plan, PlannedSettings, Sampler, States, shown

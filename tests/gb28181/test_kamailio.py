@@ -66,8 +66,8 @@ request_route {{
 """
 
 
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+def free_port(transport: str) -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM if transport == "UDP" else socket.SOCK_STREAM) as probe:
         probe.bind((HOST, 0))
         return int(probe.getsockname()[1])
 
@@ -87,7 +87,7 @@ def kamailio(tmp_path: Path) -> Iterator[Callable[[str], int]]:
     running: list[subprocess.Popen[bytes]] = []
 
     def start(transport: str) -> int:
-        port = free_port()
+        port = free_port(transport)
         listen = f"listen={transport.lower()}:{HOST}:{port}\n"
         config = tmp_path / "kamailio.cfg"
         config.write_text(

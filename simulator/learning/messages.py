@@ -96,7 +96,7 @@ class Heard:
 
     @cached_property
     def kind(self) -> str:
-        """What it tells: ``periodic``, ``minute``, ``hour``, ``day``; of a door also ``change``, ``record``, ``log``."""
+        """What it tells: ``periodic``, ``minute``, ``hour``, ``day``; a door also ``change``, ``record``, ``log``."""
         cn = self.message.cn
         if cn in _WINDOWS:
             return _WINDOWS[cn]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cache
 from statistics import fmean, median
@@ -239,7 +239,7 @@ def _kind(station: Station) -> tuple[str, bool]:
     if station.of_door:
         return "door", True
     st = station.st.most_common(1)[0][0] if station.st else ""
-    if st in _kinds_by_st() and _kinds_by_st()[st] != "door":
+    if st in _kinds_by_st():
         return _kinds_by_st()[st], True
     codes = [code.removeprefix("minute/") for code in station.readings]
     letters = Counter(_BY_LETTER[code[0]] for code in codes if code[0] in _BY_LETTER)
@@ -296,7 +296,7 @@ def _signals(station: Station, kind: str) -> tuple[str, ...] | None:
     if kinds()[kind].family != "logger":
         return ()
     if kind == "noise":
-        codes = [code for code in ("LA", "Leq") if code in codes][:1] or codes[:1]
+        codes = sorted(codes, key=lambda code: code not in ("LA", "Leq"))[:1]
     return tuple(codes) or None
 
 
@@ -317,5 +317,3 @@ def _timing_faults(station: Station) -> list[str]:
         late = offset - median(timed)
         found += [name for name, usual in _BY_DELAY_FAULT.items() if abs(late - usual) <= CLOCK_S]
     return found
-
-

@@ -1,4 +1,4 @@
-"""Statistics of what a factor reads: sums by the hour of the day that can be added up, and what a level makes of them."""
+"""Statistics of what a factor reads: sums by the hour of the day, which can be added, and the level they come to."""
 
 from __future__ import annotations
 

@@ -6,20 +6,29 @@ early gives everything before that place; why it ended is told in :attr:`Source.
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from hj212 import Framer
 from hj212.aio.store import APPLICATION
 from hj212.framing import Frame, Noise
 from hj212.saved import read_saved
-from stationgate.capture import CaptureEvent, CaptureFault, Ended, Flow, Gap, Kind, Piece, Transport, kind_of
-from stationgate.capture import read_capture
-from stationgate.exits import DataFault, UsageFault
+from stationgate.capture import (
+    CaptureEvent,
+    CaptureFault,
+    Ended,
+    Flow,
+    Gap,
+    Kind,
+    Piece,
+    Transport,
+    kind_of,
+    read_capture,
+)
+from stationgate.exits import DataFault
 from stationgate.language import _
 from stationgate.options import open_input
 
@@ -101,13 +110,14 @@ class Source:
                 for event in read_capture(file, head=self._head):
                     self._note(event)
                     for heard in sip.messages([event]):
-                        yield from () if heard.wrong or heard.rest else (Signalling(heard.time, heard.flow, heard.data),)
+                        yield from (
+                            () if heard.wrong or heard.rest else (Signalling(heard.time, heard.flow, heard.data),)
+                        )
                     if event.flow.transport is Transport.TCP:
                         yield from frames.event(event)
             except CaptureFault as error:  # told behind what came before it
                 self.fault = error.message
-        for heard in sip.rest():
-            yield from () if heard.wrong or heard.rest else (Signalling(heard.time, heard.flow, heard.data),)
+        yield from _whole(sip.rest())
         yield from frames.rest()
 
     def _note(self, event: CaptureEvent) -> None:
@@ -139,6 +149,11 @@ class Source:
             host, _colon, _port = peer.rpartition(":")
             self.hosts.add(host.strip("[]"))
             yield Said(received / 1000, peer, "up", segment, None)
+
+
+def _whole(found: Iterator[Any]) -> Iterator[Signalling]:
+    """Return the messages of SIP of which nothing is missing."""
+    return (Signalling(each.time, each.flow, each.data) for each in found if not (each.wrong or each.rest))
 
 
 def read_source(path: str) -> Source:

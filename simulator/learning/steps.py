@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import Final
 
@@ -43,7 +44,7 @@ def steps(instants: Iterable[float]) -> Steps | None:
     The interval is the median of the steps, so that as long as most reports are there the others do not matter.
     """
     found = sorted(set(instants))
-    gaps = [after - before for before, after in zip(found, found[1:], strict=False)]
+    gaps = [after - before for before, after in pairwise(found)]
     if not gaps:
         return None
     interval = float(round(median(gaps))) or 1.0

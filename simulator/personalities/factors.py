@@ -239,7 +239,7 @@ def _chosen(
     outlet: str, edition: Edition, wanted: tuple[str, ...], levels: Mapping[str, Level]
 ) -> list[tuple[Signal, str]]:
     """Return the signals that are reported, each with its code."""
-    found = []
+    found: list[tuple[Signal, str]] = []
     for word in wanted:
         signal = signal_of(outlet, word)
         code = code_of(signal, edition.value) if signal is not None else None

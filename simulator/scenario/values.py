@@ -209,7 +209,8 @@ def _level(code: str, given: dict[str, Any]) -> Level:
         "most", given["mean"]
     ):
         raise Unfit(_("a mean of {code}, between least and most").format(code=code))
-    return Level(**{name: value if name == "digits" else float(value) for name, value in given.items()})
+    numbers = {name: float(value) for name, value in given.items() if name != "digits"}
+    return Level(**numbers, digits=given.get("digits"))
 
 
 def _start(given: Given) -> datetime:

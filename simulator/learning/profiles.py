@@ -17,7 +17,7 @@ from .messages import style_of
 from .quirks import Shown
 from .readings import Readings
 from .stations import Station
-from .steps import Steps, is_steady, steps
+from .steps import BEIJING_S, Steps, is_steady, steps
 
 __all__ = ["Group", "Profile", "group_up", "playable", "profile_of"]
 
@@ -148,11 +148,13 @@ class Group:
 
 
 def group_up(stations: Iterable[Station]) -> list[Group]:
-    """Return groups of stations with the same profile, those that say most first."""
+    """Return groups of stations with the same profile, in the order in which their first station comes."""
     groups: list[Group] = []
     exact: dict[Profile, Group] = {}
     waiting: list[tuple[Profile, Station]] = []
+    order = {}
     for station in stations:
+        order[id(station)] = len(order)
         profile = profile_of(station)
         if profile.unknown:
             waiting.append((profile, station))
@@ -168,7 +170,7 @@ def group_up(stations: Iterable[Station]) -> list[Group]:
         else:
             fitting.profile = fitting.profile.filled(profile)
             fitting.stations.append(station)
-    return groups
+    return sorted(groups, key=lambda group: min(order[id(station)] for station in group.stations))
 
 
 def playable(name: str, family: str) -> bool:
@@ -277,7 +279,7 @@ def _minutes(station: Station) -> int | None:
         if "minute" in station.times:
             return None
         # Longer than any interval of minutes: there are none.
-        return 0 if station.seconds > 2 * 60 * max(HJ_212_2017.minute_intervals) else None
+        return 0 if _turns(station, 3600) >= _SILENT_TURNS else None
     minutes = round(found.interval_s / 60)
     return minutes if minutes in HJ_212_2017.minute_intervals else None
 
@@ -286,8 +288,13 @@ def _sent_at_turns(station: Station, kind: str, length_s: int) -> bool | None:
     """Tell whether a statistic is reported when an hour or a day turns; ``None`` where too few turned."""
     if kind in station.times:
         return True
-    turns = (station.last + 28_800) // length_s - (station.first + 28_800) // length_s
-    return False if turns >= _SILENT_TURNS else None
+    return False if _turns(station, length_s) >= _SILENT_TURNS else None
+
+
+def _turns(station: Station, length_s: int) -> int:
+    """Return how often an hour or a day turned between reports that are there on both sides."""
+    seen = {(instant + BEIJING_S) // length_s for instant in station.times.get("periodic", ())}
+    return sum(turn + 1 in seen for turn in seen)
 
 
 def _signals(station: Station, kind: str) -> tuple[str, ...] | None:

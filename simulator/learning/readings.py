@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Callable
 from typing import Final
 
 from ..world import Level
@@ -83,8 +84,9 @@ class Readings:
         return Level(
             mean=round(min(max(mean, self.least), self.most), places),
             spread=round(math.sqrt(variance), places),
-            least=round(self.least, digits),
-            most=round(self.most, digits),
+            # Outwards, for some values may have more digits than most.
+            least=_cut(self.least, digits, math.floor),
+            most=_cut(self.most, digits, math.ceil),
             digits=digits,
             swing=round(swing, places),
             peak_h=peak_h,
@@ -105,3 +107,11 @@ class Readings:
                 best, peak = fit, half / 2
         explained = best * best * sum(curve(hour + 0.5 - peak) ** 2 for hour in range(24)) / 24
         return (best, peak) if explained > _EXPLAINED * variance else (0.0, 14.0)
+
+
+def _cut(value: float, digits: int, way: Callable[[float], int]) -> float:
+    """Return a value with so many digits, rounded down or up unless it has no more."""
+    near = round(value, digits)
+    if math.isclose(near, value, rel_tol=1e-12, abs_tol=1e-12):
+        return near
+    return round(way(value * 10**digits) / 10**digits, digits)

@@ -246,9 +246,13 @@ class Station:
         return upload.new_qn
 
     def _repeat(self, known: _Upload, at: float, timed: bool) -> None:
-        if timed and known.acknowledged is None and at - known.last <= _RESEND_S:
-            known.repeats += 1
-            self.resends.spacing_s.append(at - known.last)
+        if timed and known.acknowledged is None:
+            if at - known.last <= _RESEND_S:
+                known.repeats += 1
+                self.resends.spacing_s.append(at - known.last)
+            else:  # offered again with another report, which is no resend but begins a new round of them
+                self.resends.counts[known.repeats] += 1
+                known.repeats = 0
         known.last = at
 
     def _is_renamed(self, upload: _Upload) -> bool:

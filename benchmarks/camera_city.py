@@ -1,9 +1,9 @@
 """Either end of a city with cameras, each a process of its own: platforms, or the simulator that plays it.
 
 ``python camera_city.py platforms`` prints its two ports, then a line of counts for each line that it is sent.
-``python camera_city.py city SIP_PORT HJ212_PORT CAMERAS STATIONS RAMP_S SECONDS`` plays: a ramp, then so many seconds
-in which everything is on. It prints what it used when all were on, and at the end. Both end by themselves after
-:data:`LIMIT_S`.
+``python camera_city.py city SIP_PORT HJ212_PORT CAMERAS STATIONS RAMP_S SECONDS`` plays: all are switched on over the
+ramp, then so many seconds follow in which everything is on. It prints what it used when all were on, and at the end.
+Both end by themselves, the platforms after :data:`LIMIT_S`.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gb28181.platform import Credential, DeviceRegistered, KeepaliveReceived, Po
 from gb28181.platform.platform import PlatformReport
 from simulator.engine import Counts, Options, run_fleet
 from simulator.engine.sink import Sink
-from simulator.scenario import Load, Scenario, SipTarget, StationGroup, Target
+from simulator.scenario import Scenario, SipTarget, StationGroup, Target
 from stationgate.loops import loop_factory
 
 LIMIT_S = 240.0
@@ -84,15 +84,22 @@ async def platforms() -> None:
 
 def city(sip: int, hj212: int, cameras: int, stations: int, ramp_s: float, seconds: float) -> None:
     groups = (
-        StationGroup(kind="door", count=stations, interval_s=REPORT_S, openings_per_hour=0, log=False, phase="start"),
-        StationGroup(kind="bullet", count=cameras, keepalive_s=KEEPALIVE_S),
+        StationGroup(
+            kind="door",
+            count=stations,
+            interval_s=REPORT_S,
+            openings_per_hour=0,
+            log=False,
+            phase="start",
+            start_spread_s=ramp_s,
+        ),
+        StationGroup(kind="bullet", count=cameras, keepalive_s=KEEPALIVE_S, start_spread_s=ramp_s),
     )
     plan = Scenario(
         duration_s=ramp_s + seconds,
         target=Target(HOST, hj212),
         sip=SipTarget(HOST, sip, id=SERVER),
         station=tuple(group for group in groups if group.count),
-        load=Load(ramp_s=ramp_s),
     )
     gc.collect()
     before = usage()

@@ -9,8 +9,8 @@ from dataclasses import replace
 from typing import Final
 
 from simulator.clock import EPOCH, run_virtual
-from simulator.personalities.door import DoorController, DoorSettings
 from simulator.faults import UnknownFaultError, behaviour_with, find
+from simulator.personalities.door import DoorController, DoorSettings
 from simulator.station import Station
 from simulator.transport import LoopbackNetwork, MemoryNetwork
 from simulator.world import Method
@@ -75,16 +75,19 @@ class SimulatedOperator(Operator):
 
 
 def check_faults(names: Sequence[str]) -> None:
-    """Refuse a name that no fault has.
+    """Refuse a name that no fault of a door has.
 
     Raises:
         UsageFault: If there is one; it offers the nearest names.
     """
     try:
-        for name in names:
-            find(name)
+        unfit = next((name for name in names if not find(name).fits("door")), None)
     except UnknownFaultError as error:
         raise UsageFault(str(error), _("list them with: simulator faults")) from error
+    if unfit is not None:
+        raise UsageFault(
+            _("a door cannot have the fault {name}").format(name=unfit), _("list them with: simulator faults")
+        )
 
 
 def demo_profile() -> Profile:

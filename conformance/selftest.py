@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from simulator.faults import FAULTS, Fault
+from simulator.faults import Fault, faults_of
 from stationgate.language import _
 
 from .case import CASES
@@ -20,7 +20,10 @@ from .plan import Plan, make_plan
 from .profile import Profile
 from .verdicts import CaseResult, Verdict
 
-__all__ = ["Matrix", "MutantRow", "kills", "selftest"]
+__all__ = ["MUTANTS", "Matrix", "MutantRow", "kills", "selftest"]
+
+#: The faults that the device under test can have, by name.
+MUTANTS: dict[str, Fault] = faults_of("door")
 
 _SEVERITY = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.WARN, Verdict.FAIL)
 _UNMET = frozenset({Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PENDING, Verdict.ERROR})
@@ -93,9 +96,9 @@ def selftest(on_mutant: Callable[[str, int, int], None] | None = None) -> Matrix
     plan = make_plan(profile)
     reference = _verdicts(_run(plan, profile, ()))
     rows = []
-    for number, fault in enumerate(FAULTS.values(), 1):
+    for number, fault in enumerate(MUTANTS.values(), 1):
         if on_mutant:
-            on_mutant(fault.name, number, len(FAULTS))
+            on_mutant(fault.name, number, len(MUTANTS))
         rows.append(_row(fault, _verdicts(_run(plan, profile, (fault.name,)))))
     return Matrix(tuple(case.id for case in plan.cases), reference, tuple(rows))
 

@@ -90,11 +90,14 @@ _REPLIES = {str(int(reply)): int(reply) for reply in Reply}
 class _Exchange:
     """Something of ours that waits for its answer."""
 
-    __slots__ = ("deadline", "frame", "kind", "message", "sent", "state")
+    __slots__ = ("deadline", "frame", "key", "kind", "message", "sent", "state")
 
-    def __init__(self, kind: CommandKind, message: Message, frame: bytes, deadline: float) -> None:
+    def __init__(
+        self, kind: CommandKind, message: Message, frame: bytes, deadline: float, key: tuple[str, str]
+    ) -> None:
         self.kind = kind
         self.message = message
+        self.key = key  #: MN and QN
         self.frame = frame
         self.deadline = deadline
         self.sent = 1
@@ -296,7 +299,8 @@ class Connection:
             elif len(self._outstanding) >= MAX_OUTSTANDING:
                 raise LimitError(f"{MAX_OUTSTANDING} messages wait for their answer already (MAX_OUTSTANDING)")
             assert kind is not None
-            self._outstanding[message.mn, message.qn] = _Exchange(kind, message, data, now + self.overtime_s)
+            key = message.mn, message.qn
+            self._outstanding[key] = _Exchange(kind, message, data, now + self.overtime_s, key)
         self._write(data)
 
     def _encode(self, message: Message) -> bytes:
@@ -398,7 +402,7 @@ class Connection:
 
     def _forget(self, exchange: _Exchange) -> None:
         assert self._outstanding is not None
-        del self._outstanding[exchange.message.mn, exchange.message.qn]
+        del self._outstanding[exchange.key]
         if not self._outstanding:
             self._outstanding = None
 

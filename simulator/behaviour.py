@@ -34,7 +34,9 @@ class DoorDevice(Device, Protocol):
 class Upload:
     """Something the station has to tell, composed when it happened and sent when the link lets it."""
 
-    kind: str  #: ``periodic``, ``change``, ``record``, ``log`` or ``restart``
+    #: ``periodic``, ``restart``; of doors ``change``, ``record``, ``log``; of what measures ``minute``, ``hour``,
+    #: ``day``, ``state`` and ``hours`` of treatment units, ``information``
+    kind: str
     message: Message
     not_before: float = 0.0  #: earliest instant to send it, on the clock of ``now``
     tries: int = 0  #: how often it was given to a link
@@ -109,6 +111,7 @@ class Behaviour:
     wants_answer: bool = True  #: bit A of the uploads' Flag
     splits: bool = True  #: sends what is too long for a packet in several
     marks_back_fill: bool = True  #: RF, where the edition has it
+    sends_twice: Callable[[str], bool] = lambda kind: False  #: whether such uploads go out twice, byte for byte
     ignored_requests: frozenset[str] = frozenset()
     silent_results: frozenset[str] = frozenset()  #: requests answered by 9011 only
     answers_acknowledgements: bool = False

@@ -31,7 +31,6 @@ from hj212.tables.commands import command_row, editions_of
 from hj212.times import format_qn, format_time, parse_time
 
 from .behaviour import Behaviour, Upload, copy_message
-from .codes import Codes
 
 __all__ = ["COMMON_HANDLERS", "MAX_QUEUED", "WINDOW", "Items", "Reporter", "ReporterSettings", "Timeline", "Witness"]
 
@@ -149,8 +148,6 @@ class Reporter:
         "witness",
     )
 
-    codes: Codes  #: of a door; other stations have none, nor a fault that asks for them
-
     #: Commands a platform may ask with, and what does them: returns the data area to answer with, how it ended, or
     #: ``None`` where it is simply done.
     handlers: ClassVar[Mapping[str, Callable[..., Items | ExeRtn | None]]] = {}
@@ -207,6 +204,13 @@ class Reporter:
     def interval_s(self) -> float:
         """The reporting interval that is set, seconds."""
         return self._interval
+
+    @property
+    def last_due(self) -> float | None:
+        """When the last periodic report was due, of whoever told it; ``None`` where there was none."""
+        if self._next_report is None or self._next_report - self._interval < self._booted_at:
+            return None
+        return self._next_report - self._interval
 
     @property
     def mn(self) -> str:
@@ -386,6 +390,8 @@ class Reporter:
                 self.witness.dropped(self, dropped, self._now)
         if self._connection is not None:
             self._pump(max(due, self._now))
+            for upload in self.queue:
+                upload.delayed = True  # behind what the platform has not answered
 
     def _composed_now(self, qn: str, cn: str, items: Items | str, st: str, answer: bool) -> Message:
         settings = self.settings
@@ -465,6 +471,8 @@ class Reporter:
             message = _back_filled(message)
         frame = self._frame(behaviour, message)
         connection.send(message, now, frame=frame)
+        if behaviour.sends_twice(upload.kind):
+            connection.send_bytes(frame)
         self.messages += 1
         awaited = message.wants_answer
         if awaited:

@@ -37,7 +37,7 @@ from hj212.deviations import deviation_rows
 from hj212.differences import Difference, differences
 from hj212.editions import HJ_212_2017, RULES, Edition
 from simulator.cli import build as simulator_command
-from simulator.faults import FAULTS, Fault
+from simulator.faults import CAMERA_FAULTS, FAULTS, Fault
 from simulator.personalities.kinds import kinds
 from simulator.scenario import Event, FaultPlan, Load, Scenario, SipTarget, SiteGroup, StationGroup, Target
 from simulator.scenario.keys import Key, event_rows, keys
@@ -274,6 +274,26 @@ def faults() -> Lines:
             ),
             (fault_row(fault, rejected_by[fault.name]) for fault in FAULTS.values() if fault.layer == layer),
         )
+    yield from camera_faults()
+
+
+def camera_faults() -> Lines:
+    yield pick("## 摄像机与录像机（GB/T 28181）", "## Cameras and recorders (GB/T 28181)")
+    yield ""
+    yield pick(
+        "用于场景文件中 `dome`、`bullet`、`nvr` 的 `faults` 和 `[[fault]]`；带数字的写成 `名称=数字`。尚无用例，"
+        "“应判”是将来套件应给出的结论。",
+        "For `faults` and `[[fault]]` of `dome`, `bullet` and `nvr` in a scenario; a number is written `name=number`. "
+        "No case rejects them yet: the verdict is what a suite should say.",
+    )
+    yield ""
+    yield from table(
+        (pick("名称", "name"), pick("层", "layer"), pick("故障", "defect"), pick("应判", "verdict")),
+        (
+            (code(fault.name), fault.layer, prose(pick(fault.zh, fault.en)), fault.expected)
+            for fault in CAMERA_FAULTS.values()
+        ),
+    )
 
 
 def fault_row(fault: Fault, rejected_by: Iterable[str]) -> tuple[str, ...]:

@@ -35,4 +35,6 @@ def add(cli: Group) -> None:
                 }
                 click.echo(json_line(row))
             else:
-                click.echo(f"{fault.name:28} {fault.layer:9} {fault.expected:13} {summary}")
+                click.echo(
+                    f"{fault.name:28} {fault.layer:9} {fault.expected:13} {','.join(fault.families):18} {summary}"
+                )

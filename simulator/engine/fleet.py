@@ -8,6 +8,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -60,6 +61,11 @@ class Options:
         closed_loop: Whether a station reports again as soon as everything it sent is answered: shows what a platform
             can take, not what it will be given.
         stop: Asked twice a second whether the run is to end early.
+        gate: Asked before anything is written and before a link is opened whether that may be; see
+            :mod:`simulator.engine.lease`.
+        interim: Told twice a second what the run amounts to so far, without the digest; what that counts is in the
+            ledger's file by then.
+        drain_s: How long after the end what was due by then may still be told and answered, where it was held up.
     """
 
     part: tuple[int, int] = (0, 1)
@@ -70,6 +76,9 @@ class Options:
     resume_at: float | None = None
     closed_loop: bool = False
     stop: Callable[[], bool] | None = None
+    gate: Callable[[], bool] = lambda: True
+    interim: Callable[[FleetResult], object] | None = None
+    drain_s: float = 0.0
 
 
 class _Run:
@@ -109,6 +118,7 @@ class _Run:
             ledger=self.ledger,
             resume_at=options.resume_at,
             closed_loop=options.closed_loop,
+            gate=options.gate,
             failed=self.health.failed,
         )
         self.shard = shard
@@ -116,8 +126,9 @@ class _Run:
             shard.start()
             await self._watch(shard, base + self.scenario.duration_s + SETTLE_S)
             if not self.virtual:
-                await shard.drain(GRACE_S)
-            if self.early or not any(line.failures for line in shard.lines.values()) or self.counts().connected:
+                drain_s = options.drain_s or GRACE_S
+                await shard.drain(drain_s, all_of_it=bool(options.drain_s), early=partial(self._over, shard))
+            if self.early or not self._failures(shard) or self.counts().connected:
                 return
             raise self._no_platform()
         finally:
@@ -146,11 +157,20 @@ class _Run:
             if wake < end:
                 if self.options.progress:
                     self.options.progress(self.counts())
+                if self.options.interim:
+                    self.options.interim(
+                        FleetResult(self.counts(), False, f"{0:064x}", latency=shard.books.latency.encode())
+                    )
                 if self._nobody_there(shard):
                     raise self._no_platform()
                 if self.options.stop and self.options.stop():
                     self.early = True
                     return
+
+    def _over(self, shard: Shard) -> bool:
+        """Say whether there is nothing to wait for any more."""
+        self.early = self.early or bool(self.options.stop and self.options.stop())
+        return self.early or (self._failures(shard) and not self.counts().connected)
 
     def _nobody_there(self, shard: Shard) -> bool:
         first = shard.first_on
@@ -158,8 +178,11 @@ class _Run:
             first is not None
             and shard.timers.now() - max(first, shard.joined_at) > NO_PLATFORM_S
             and not any(line.connects for line in shard.lines.values())
-            and any(line.failures for line in shard.lines.values())
+            and self._failures(shard)
         )
+
+    def _failures(self, shard: Shard) -> bool:
+        return any(line.tried for line in shard.lines.values())
 
     def _no_platform(self) -> EnvironmentFault:
         if HJ212 not in self.scenario.protocols:

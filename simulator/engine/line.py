@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from typing import Any, Final, Protocol, cast
 
 from ..draws import draw
@@ -44,6 +44,7 @@ class Dialling(Protocol):
     timers: Timers
     seed: int
     closed_loop: bool  #: whether a station reports again as soon as everything is answered
+    gate: Callable[[], bool]  #: whether anything may be written now
 
     def dial(self, line: Line) -> None:
         """Connect a line soon; it is told by :meth:`Line.connection_made` or :meth:`Line.failed`."""
@@ -105,6 +106,11 @@ class Line(asyncio.Protocol):
         return self.transport is not None
 
     @property
+    def tried(self) -> bool:
+        """Whether an attempt to reach the platform came to nothing."""
+        return self.failures > 0
+
+    @property
     def waits(self) -> bool:
         """Whether it has no way to the platform yet."""
         return self.transport is None
@@ -119,7 +125,7 @@ class Line(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(WRITE_HIGH_WATER)
-        if self.off or self.out_of_reach:
+        if self.off or self.out_of_reach or not self._dialling.gate():
             self.transport.abort()
             return
         self.connects += 1
@@ -127,8 +133,10 @@ class Line(asyncio.Protocol):
         self.flush()
 
     def data_received(self, data: bytes) -> None:
-        self._retry_s = RECONNECT_S
         dialling, core = self._dialling, self.core
+        if not dialling.gate():
+            return
+        self._retry_s = RECONNECT_S
         now = dialling.timers.now()
         core.receive_data(data, now)
         if dialling.closed_loop and not core.in_flight:
@@ -184,7 +192,7 @@ class Line(asyncio.Protocol):
     def flush(self) -> None:
         """Write what the station has to say, and set its alarm."""
         transport = self.transport
-        if transport is not None:
+        if transport is not None and self._dialling.gate():
             data = self.core.data_to_send()
             if data:
                 self._hash.update(data)
@@ -216,7 +224,7 @@ class Line(asyncio.Protocol):
             self.boot_at = None
             self.armed = NEVER
             self.redial_at = None
-            self._break()
+            self.abort()
 
     def boot(self, at: float, takes_s: float) -> None:
         """The power is back as of run time ``at``; the station is there ``takes_s`` later."""
@@ -236,7 +244,7 @@ class Line(asyncio.Protocol):
         """The carrier goes: the link breaks off, the station goes on measuring."""
         self.out_of_reach = True
         self.redial_at = None
-        self._break()
+        self.abort()
         self._rearm()
 
     def regain_network(self) -> None:
@@ -248,14 +256,19 @@ class Line(asyncio.Protocol):
                 self._dialling.dial(self)
             self._rearm()
 
-    def _break(self) -> None:
+    def abort(self) -> None:
+        """End the link at once."""
         if self.transport is not None:
             self.transport.abort()
 
     def close(self) -> None:
-        """End the link; what was written still goes out."""
+        """End the link; what was written still goes out, if anything may."""
         self.off = True
         self.boot_at = None
         self.armed = NEVER
-        if self.transport is not None:
+        if self.transport is None:
+            return
+        if self._dialling.gate():
             self.transport.close()
+        else:
+            self.transport.abort()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -32,27 +33,36 @@ class Counts:
     lag_s: float = 0.0  #: the longest time the loop was late
     late_s: float = 0.0  #: the longest time from the instant a message was due to its sending
     cpu: float = 0.0  #: cores used, since the beginning
+    settled_s: float = field(
+        default=0.0, compare=False
+    )  #: run time before which everything was told, and answered or given up
     faults: dict[str, int] = field(default_factory=dict)  #: messages sent damaged on purpose, by fault
 
 
 #: What is as bad as the worst shard; everything else adds up.
 _WORST = ("at_s", "lag_s", "late_s")
+#: What is as far as the shard that is farthest behind.
+_LEAST = ("settled_s",)
 
 
 def summed(parts: Iterable[Counts]) -> Counts:
     """Return the counts of several shards as those of one."""
-    total = Counts()
+    total = Counts(settled_s=math.inf)
     for part in parts:
         for each in fields(Counts):
             name = each.name
             mine, other = getattr(total, name), getattr(part, name)
             if name in _WORST:
                 setattr(total, name, max(mine, other))
+            elif name in _LEAST:
+                setattr(total, name, min(mine, other))
             elif name == "faults":
                 for fault, count in other.items():
                     mine[fault] = mine.get(fault, 0) + count
             else:
                 setattr(total, name, mine + other)
+    if math.isinf(total.settled_s):  # there were none
+        total.settled_s = 0.0
     return total
 
 

@@ -27,7 +27,9 @@ CONNECTING: Final = 256
 #: A connection that is not there after this long is not coming.
 CONNECT_TIMEOUT_S: Final = 10.0
 
-#: How often it is looked whether everything is answered at the end.
+#: How long links may take to close; then they are cut.
+CLOSE_S: Final = 2.0
+#: How often it is looked whether everything is answered, or closed, at the end.
 DRAIN_STEP_S: Final = 0.02
 
 #: Builds the station of a member: (member, run time it is switched on, run time it is taken over or ``None``).
@@ -66,7 +68,8 @@ class Shard:
         sip_target: Host and port of the GB/T 28181 platform.
         ledger: Where messages are written down.
         resume_at: Run time from which stations are taken over; what was due before is not told again.
-        closed_loop: Whether a station reports again as soon as everything is answered.
+        closed_loop: Whether a station reports again as soon as everything is answered, once all of them are linked.
+        gate: Asked before anything is written and before a link is opened whether that may be.
         failed: Told why a connection could not be opened.
     """
 
@@ -83,6 +86,7 @@ class Shard:
         ledger: LedgerWriter | None = None,
         resume_at: float | None = None,
         closed_loop: bool = False,
+        gate: Callable[[], bool] = lambda: True,
         failed: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
         self.scenario = scenario
@@ -92,13 +96,16 @@ class Shard:
         self.sip_target = sip_target
         self.sockets = SipSockets(sip_target, scenario.sip.devices_per_socket)
         self.part = part
-        self.timers = Timers(asyncio.get_running_loop(), base)
+        self.timers = Timers(asyncio.get_running_loop(), base, scenario.duration_s, gate)
         self.joined_at = max(0.0, self.timers.now())
         self.books = Books(epoch, ledger, self.joined_at)
         self.lines: dict[str, Line] = {}
         self.resume_at = resume_at
-        self.closed_loop = closed_loop
+        self.closed_loop = False  #: whether stations report as soon as they are answered, now that all are linked
+        self.gate = gate
+        self._loop_wanted = closed_loop
         self.stopped = False
+        self._settled_s = NEVER  # where it stood when it was stopped
         self.linked_at_end = 0
         self.first_on: float | None = None  #: when the first station was switched on
         self._failed = failed
@@ -144,27 +151,50 @@ class Shard:
         """Return the line of a station, ``None`` as long as it was not switched on."""
         return self.lines.get(identity)
 
-    async def drain(self, limit_s: float) -> None:
-        """Begin nothing any more, and wait until what is under way is answered, but not for long."""
-        self.timers.close()
-        loop = asyncio.get_running_loop()
-        end = loop.time() + limit_s
-        while loop.time() < end and any(line.linked and line.core.in_flight for line in self.lines.values()):
+    async def drain(self, limit_s: float, *, all_of_it: bool, early: Callable[[], bool]) -> None:
+        """Wait until all that was due before the end is done, and what is under way is answered, but not for long.
+
+        Args:
+            limit_s: How long at the most.
+            all_of_it: Whether what waits for a link is waited for as well.
+            early: Asked whether to wait no longer.
+        """
+        self.closed_loop = False
+        end = self.timers.loop_time() + limit_s
+        while self.timers.loop_time() < end and not early():
+            if self.timers.over and not (self.books.open if all_of_it else self._awaiting):
+                return
             await asyncio.sleep(DRAIN_STEP_S)
+
+    @property
+    def _awaiting(self) -> bool:
+        """Whether an answer is awaited."""
+        return any(line.linked and line.core.in_flight for line in self.lines.values())
 
     async def stop(self) -> None:
         """End every link and whatever is under way."""
+        self._settled_s = self.settled_s()  # what is not told yet is forgotten with the timers
         self.stopped = True
         self.timers.close()
         self._dialling.clear()
         for task in self._attempts:
             task.cancel()
         await asyncio.gather(*self._attempts, return_exceptions=True)
-        self.linked_at_end = sum(line.linked for line in self.lines.values())
+        self.linked_at_end = self.linked
         for line in self.lines.values():
             line.close()
+        end = self.timers.loop_time() + CLOSE_S
+        while self.linked and self.timers.loop_time() < end:
+            await asyncio.sleep(DRAIN_STEP_S)
+        for line in self.lines.values():
+            line.abort()
         self.sockets.close()
         await asyncio.sleep(0)  # the links are told
+
+    @property
+    def linked(self) -> int:
+        """How many stations have a link."""
+        return sum(line.linked for line in self.lines.values())
 
     # Links
 
@@ -182,7 +212,7 @@ class Shard:
         """Open connections as long as any are wanted."""
         while self._dialling:
             line = self._dialling.popleft()
-            if line.off or line.out_of_reach or not line.waits:
+            if line.off or line.out_of_reach or not line.waits or not self.gate():
                 continue
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
@@ -190,6 +220,16 @@ class Shard:
             except (OSError, TimeoutError) as error:
                 self._failed(error)
                 line.failed()
+        if self._loop_wanted and not self.closed_loop and self.complete and self.linked == len(self._members):
+            self._begin_loop()
+
+    def _begin_loop(self) -> None:
+        """Let every station report again as soon as it is answered, now that all are there."""
+        self.closed_loop = True
+        now = self.timers.now()
+        for line in self.lines.values():
+            line.core.report_now(now)
+            line.flush()
 
     async def _open(self, line: Line) -> None:
         """Open a connection for a line, or find it a seat at a socket."""
@@ -208,6 +248,10 @@ class Shard:
 
     # Sums
 
+    def settled_s(self) -> float:
+        """Return the run time before which everything was told, and answered or given up by its station."""
+        return max(0.0, min(self.books.settled_s(), self.timers.next_at, self.timers.now(), self._settled_s))
+
     def counts(self) -> Counts:
         """Return where the shard stands now."""
         books = self.books
@@ -220,6 +264,7 @@ class Shard:
             acknowledged=books.acknowledged,
             dropped=books.dropped_count,
             late_s=books.late_s,
+            settled_s=self.settled_s(),
             faults=dict(books.damaged),
         )
         for line in lines:

@@ -65,6 +65,11 @@ class SipLine(Line):
         return self.core.registered and not self.waits
 
     @property
+    def tried(self) -> bool:
+        """Whether it asked to be registered and is not, or not yet: over UDP silence is all that there is."""
+        return self.failures > 0 or (not self.connects and not self.waits)
+
+    @property
     def waits(self) -> bool:
         """Whether it has neither a connection nor a socket."""
         return self.transport is None and self.socket is None
@@ -140,12 +145,13 @@ class SipLine(Line):
             else:
                 self.transport.write(data)
 
-    def _break(self) -> None:
+    def abort(self) -> None:
+        """Break the connection off, or leave the socket at once."""
         if self.socket is not None:
             self.socket.leave(self)
             self.socket = None
             self.core.disconnected(self._dialling.timers.now())
-        super()._break()
+        super().abort()
 
     def _booted(self, at: float) -> None:
         super()._booted(at)
@@ -336,14 +342,6 @@ class SipSockets:
         """Close every socket."""
         for each in self._all:
             each.close()
-
-    @property
-    def lost(self) -> int:
-        """Datagrams that were not SIP, or for no camera at the socket."""
-        return sum(each.lost for each in self._all)
-
-    def __len__(self) -> int:
-        return len(self._all)
 
     def _with_room(self, line: SipLine) -> SipSocket | None:
         if line.core.quirks.nat_port_drift:

@@ -8,8 +8,9 @@ registers them all. Faults of cameras are apart: they are quirks of :mod:`gb2818
 
 from __future__ import annotations
 
-from . import of_cameras, on_bytes, on_protocol, on_world  # noqa: F401  # importing a layer registers its faults, in this order
-from .registry import CAMERA_FAULTS, FAULTS, Fault, UnknownFaultError, behaviour_with, find, quirks_with
+# Importing a layer registers its faults, in this order.
+from . import of_cameras, on_bytes, on_measurements, on_protocol, on_world  # noqa: F401
+from .registry import CAMERA_FAULTS, FAULTS, Fault, UnknownFaultError, behaviour_with, faults_of, find, quirks_with
 
 __all__ = [
     "CAMERA_FAULTS",
@@ -17,6 +18,7 @@ __all__ = [
     "Fault",
     "UnknownFaultError",
     "behaviour_with",
+    "faults_of",
     "find",
     "quirks_with",
 ]

@@ -8,7 +8,7 @@ from hj212 import Message, Segment
 from hj212.times import format_time
 
 from ..behaviour import Behaviour, copy_message
-from .registry import fault
+from .registry import ALL, fault
 
 __all__: list[str] = []
 
@@ -17,8 +17,8 @@ def _edit(change: Callable[[Message], Message], *kinds: str) -> Callable[[Messag
     return lambda message, kind: change(message) if not kinds or kind in kinds else message
 
 
-_UPLOADS = ("periodic", "change", "record", "log", "restart")
-_DOOR_DATA = ("periodic", "change", "record")
+_DATA = ("periodic", "change", "record", "minute", "hour", "day", "state", "hours", "information")
+_UPLOADS = (*_DATA, "log", "restart")
 
 
 @fault(
@@ -53,37 +53,50 @@ def _mn_first(message: Message) -> Message:
     return Message(Segment([*rest[:at], mn, *rest[at:]], message.items, message.segment.opening))
 
 
-@fault("mn-before-pw", "protocol", "WARN", "writes MN before PW", "字段顺序错误：MN 写在 PW 之前")
+@fault("mn-before-pw", "protocol", "WARN", "writes MN before PW", "字段顺序错误：MN 写在 PW 之前", families=ALL)
 def _mn_before_pw(b: Behaviour) -> None:
     b.shape.append(_edit(_mn_first))
 
 
-@fault("qn-14-digits", "protocol", "FAIL", "writes QN without milliseconds", "QN 只有 14 位，缺毫秒")
+@fault("qn-14-digits", "protocol", "FAIL", "writes QN without milliseconds", "QN 只有 14 位，缺毫秒", families=ALL)
 def _qn_14_digits(b: Behaviour) -> None:
     b.qn = lambda door, device_ms: format_time(device_ms // 1000)
 
 
-@fault("reused-qn", "protocol", "FAIL", "gives two different uploads the same QN", "不同通讯包使用同一个 QN")
+@fault(
+    "reused-qn", "protocol", "FAIL", "gives two different uploads the same QN", "不同通讯包使用同一个 QN", families=ALL
+)
 def _reused_qn(b: Behaviour) -> None:
     b.qn = lambda door, device_ms: f"{format_time(device_ms // 60_000 * 60)}000"
 
 
-@fault("mn-14-chars", "protocol", "FAIL", "uses an MN of 14 characters as in 2005", "MN 只有 14 位（2005 版习惯）")
+@fault(
+    "mn-14-chars",
+    "protocol",
+    "FAIL",
+    "uses an MN of 14 characters as in 2005",
+    "MN 只有 14 位（2005 版习惯）",
+    families=ALL,
+)
 def _mn_14_chars(b: Behaviour) -> None:
     b.mn = lambda mn: mn[:14]
 
 
-@fault("wrong-password", "protocol", "FAIL", "uses another PW than configured", "PW 与平台配置不一致")
+@fault("wrong-password", "protocol", "FAIL", "uses another PW than configured", "PW 与平台配置不一致", families=ALL)
 def _wrong_password(b: Behaviour) -> None:
     b.shape.append(_edit(lambda m: copy_message(m, PW="000000"), *_UPLOADS))
 
 
-@fault("flag-2005", "protocol", "FAIL", "declares the 2005 edition in Flag", "Flag 的版本位为 0（2005 版）")
+@fault(
+    "flag-2005", "protocol", "FAIL", "declares the 2005 edition in Flag", "Flag 的版本位为 0（2005 版）", families=ALL
+)
 def _flag_2005(b: Behaviour) -> None:
     b.shape.append(_edit(lambda m: copy_message(m, Flag="1"), *_UPLOADS))
 
 
-@fault("flag-2025", "protocol", "WARN", "declares the 2025 edition in Flag", "Flag 的版本位为 2（2025 版）")
+@fault(
+    "flag-2025", "protocol", "WARN", "declares the 2025 edition in Flag", "Flag 的版本位为 2（2025 版）", families=ALL
+)
 def _flag_2025(b: Behaviour) -> None:
     b.shape.append(_edit(lambda m: copy_message(m, Flag="9"), *_UPLOADS))
 
@@ -94,6 +107,7 @@ def _flag_2025(b: Behaviour) -> None:
     "FAIL",
     "announces packet numbers in Flag and sends none",
     "Flag 声明有包号，却没有 PNUM/PNO",
+    families=ALL,
 )
 def _flag_without_packet_numbers(b: Behaviour) -> None:
     b.shape.append(_edit(lambda m: copy_message(m, Flag="7"), *_UPLOADS))
@@ -105,43 +119,57 @@ def _flag_without_packet_numbers(b: Behaviour) -> None:
     "INCONCLUSIVE",
     "never asks for an acknowledgement",
     "上传从不要求应答（Flag=4）",
+    families=ALL,
 )
 def _no_answer_wanted(b: Behaviour) -> None:
     b.wants_answer = False
 
 
-@fault("no-resend", "protocol", "WARN", "does not repeat an unanswered upload", "未收到应答时不重发")
+@fault("no-resend", "protocol", "WARN", "does not repeat an unanswered upload", "未收到应答时不重发", families=ALL)
 def _no_resend(b: Behaviour) -> None:
     b.recount = 0
 
 
-@fault("endless-resend", "protocol", "WARN", "repeats an unanswered upload for ever", "未收到应答时无限重发")
+@fault(
+    "endless-resend", "protocol", "WARN", "repeats an unanswered upload for ever", "未收到应答时无限重发", families=ALL
+)
 def _endless_resend(b: Behaviour) -> None:
     b.recount = 1_000_000
 
 
-@fault("hasty-resend", "protocol", "WARN", "repeats an unanswered upload after one second", "1 秒后即重发，间隔过短")
+@fault(
+    "hasty-resend",
+    "protocol",
+    "WARN",
+    "repeats an unanswered upload after one second",
+    "1 秒后即重发，间隔过短",
+    families=ALL,
+)
 def _hasty_resend(b: Behaviour) -> None:
     b.overtime_s = 1.0
 
 
-@fault("single-resend", "protocol", "WARN", "repeats an unanswered upload once", "未收到应答时只重发一次")
+@fault("single-resend", "protocol", "WARN", "repeats an unanswered upload once", "未收到应答时只重发一次", families=ALL)
 def _single_resend(b: Behaviour) -> None:
     b.recount = 1
 
 
-@fault("slow-resend", "protocol", "WARN", "repeats an unanswered upload every 20 s", "重发间隔为 20 秒，过长")
+@fault(
+    "slow-resend", "protocol", "WARN", "repeats an unanswered upload every 20 s", "重发间隔为 20 秒，过长", families=ALL
+)
 def _slow_resend(b: Behaviour) -> None:
     b.overtime_s = 20.0
 
 
-@fault("resend-with-new-qn", "protocol", "WARN", "gives a repeated upload a new QN", "重发时更换 QN")
+@fault("resend-with-new-qn", "protocol", "WARN", "gives a repeated upload a new QN", "重发时更换 QN", families=ALL)
 def _resend_with_new_qn(b: Behaviour) -> None:
     b.new_qn_on_resend = True
     b.recount = 0
 
 
-@fault("answers-acknowledgement", "protocol", "FAIL", "answers the platform's 9014", "对平台的 9014 再次应答")
+@fault(
+    "answers-acknowledgement", "protocol", "FAIL", "answers the platform's 9014", "对平台的 9014 再次应答", families=ALL
+)
 def _answers_acknowledgement(b: Behaviour) -> None:
     b.answers_acknowledgements = True
 
@@ -173,6 +201,7 @@ def _renamed(old: str, new: str) -> Callable[[Message], Message]:
     "FAIL",
     "writes datatime for DataTime",
     "DataTime 大小写错误，写成 datatime",
+    families=ALL,
 )
 def _lower_case_datatime(b: Behaviour) -> None:
     b.shape.append(_edit(_renamed("DataTime", "datatime"), *_UPLOADS))
@@ -191,9 +220,9 @@ def _with_blanks(message: Message) -> Message:
     return changed
 
 
-@fault("blanks", "protocol", "WARN", "puts blanks before parameter names", "参数名前有空格")
+@fault("blanks", "protocol", "WARN", "puts blanks before parameter names", "参数名前有空格", families=ALL)
 def _blanks(b: Behaviour) -> None:
-    b.shape.append(_edit(_with_blanks, *_DOOR_DATA))
+    b.shape.append(_edit(_with_blanks, *_DATA))
 
 
 def _with_last_item(item: list[list[str]]) -> Callable[[Message], Message]:
@@ -205,9 +234,16 @@ def _with_last_item(item: list[list[str]]) -> Callable[[Message], Message]:
     return change
 
 
-@fault("trailing-semicolon", "protocol", "WARN", "ends the data area with a semicolon", "数据区末尾多一个分号")
+@fault(
+    "trailing-semicolon",
+    "protocol",
+    "WARN",
+    "ends the data area with a semicolon",
+    "数据区末尾多一个分号",
+    families=ALL,
+)
 def _trailing_semicolon(b: Behaviour) -> None:
-    b.shape.append(_edit(_with_last_item([[""]]), *_DOOR_DATA))
+    b.shape.append(_edit(_with_last_item([[""]]), *_DATA))
 
 
 @fault("foreign-code", "protocol", "WARN", "sends a code outside table 2-1", "上传表 2-1 以外的编码")
@@ -223,7 +259,7 @@ def _with_polid(message: Message) -> Message:
 
 @fault("polid-present", "protocol", "WARN", "names a pollutant in door frames", "门禁通讯包里带 PolId")
 def _polid_present(b: Behaviour) -> None:
-    b.shape.append(_edit(_with_polid, *_DOOR_DATA))
+    b.shape.append(_edit(_with_polid, *_DATA))
 
 
 def _with_millis(message: Message) -> Message:
@@ -235,7 +271,14 @@ def _with_millis(message: Message) -> Message:
     return changed
 
 
-@fault("seventeen-digit-datatime", "protocol", "FAIL", "writes DataTime with milliseconds", "DataTime 写成 17 位")
+@fault(
+    "seventeen-digit-datatime",
+    "protocol",
+    "FAIL",
+    "writes DataTime with milliseconds",
+    "DataTime 写成 17 位",
+    families=ALL,
+)
 def _seventeen_digit_datatime(b: Behaviour) -> None:
     b.shape.append(_edit(_with_millis, *_UPLOADS))
 
@@ -253,7 +296,7 @@ def _mixed_forms(b: Behaviour) -> None:
     b.shape.append(alternate)
 
 
-@fault("no-state-query", "protocol", "WARN", "does not answer the state query", "不响应平台的状态查询")
+@fault("no-state-query", "protocol", "WARN", "does not answer the state query", "不响应平台的状态查询", families=ALL)
 def _no_state_query(b: Behaviour) -> None:
     b.ignored_requests = frozenset({"3020"})
 
@@ -264,11 +307,19 @@ def _no_state_query(b: Behaviour) -> None:
     "WARN",
     "leaves out the 9012 of the state query",
     "状态查询缺 9012 执行结果",
+    families=ALL,
 )
 def _query_without_result(b: Behaviour) -> None:
     b.silent_results = frozenset({"3020"})
 
 
-@fault("clock-not-readable", "protocol", "INCONCLUSIVE", "does not answer the clock query", "不响应读取时钟 1011")
+@fault(
+    "clock-not-readable",
+    "protocol",
+    "INCONCLUSIVE",
+    "does not answer the clock query",
+    "不响应读取时钟 1011",
+    families=ALL,
+)
 def _clock_not_readable(b: Behaviour) -> None:
     b.ignored_requests = frozenset({"1011"})

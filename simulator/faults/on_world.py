@@ -10,7 +10,7 @@ from hj212.times import format_time
 
 from ..behaviour import Behaviour, Device, DoorDevice, Upload, copy_message
 from ..world import Method, Opening
-from .registry import fault
+from .registry import ALL, fault
 
 __all__: list[str] = []
 
@@ -220,12 +220,14 @@ def _slow_timer(b: Behaviour) -> None:
     b.interval_s = lambda interval, index: interval + 20
 
 
-@fault("drifting-timer", "world", "WARN", "loses three seconds with every report", "定时器漂移，每次慢 3 秒")
+@fault(
+    "drifting-timer", "world", "WARN", "loses three seconds with every report", "定时器漂移，每次慢 3 秒", families=ALL
+)
 def _drifting_timer(b: Behaviour) -> None:
     b.interval_s = lambda interval, index: interval + 3
 
 
-@fault("skipped-report", "world", "FAIL", "leaves out every third report", "每三次定时上报漏一次")
+@fault("skipped-report", "world", "FAIL", "leaves out every third report", "每三次定时上报漏一次", families=ALL)
 def _skipped_report(b: Behaviour) -> None:
     b.skips_report = lambda index: index % 3 == 2
 
@@ -240,22 +242,22 @@ def _incomplete_report(b: Behaviour) -> None:
     b.report_signals = ("door", "dismantled")
 
 
-@fault("late-upload", "world", "FAIL", "sends timed reports 400 s late", "定时上报延迟 400 秒才上传")
+@fault("late-upload", "world", "FAIL", "sends timed reports 400 s late", "定时上报延迟 400 秒才上传", families=ALL)
 def _late_upload(b: Behaviour) -> None:
     b.upload_delay_s = lambda kind: 400.0 if kind == "periodic" else 0.0
 
 
-@fault("slow-upload", "world", "WARN", "sends reports 90 s late", "数据延迟 90 秒才上传")
+@fault("slow-upload", "world", "WARN", "sends reports 90 s late", "数据延迟 90 秒才上传", families=ALL)
 def _slow_upload(b: Behaviour) -> None:
     b.upload_delay_s = lambda kind: 90.0 if kind == "periodic" else 0.0
 
 
-@fault("clock-90s-fast", "world", "FAIL", "has a clock that is 90 s fast", "设备时钟快 90 秒")
+@fault("clock-90s-fast", "world", "FAIL", "has a clock that is 90 s fast", "设备时钟快 90 秒", families=ALL)
 def _clock_90s_fast(b: Behaviour) -> None:
     b.clock_error_s = 90.0
 
 
-@fault("clock-30s-fast", "world", "WARN", "has a clock that is 30 s fast", "设备时钟快 30 秒")
+@fault("clock-30s-fast", "world", "WARN", "has a clock that is 30 s fast", "设备时钟快 30 秒", families=ALL)
 def _clock_30s_fast(b: Behaviour) -> None:
     b.clock_error_s = 30.0
 

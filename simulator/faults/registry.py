@@ -26,6 +26,7 @@ __all__ = [
     "UnknownFaultError",
     "behaviour_with",
     "fault",
+    "faults_of",
     "find",
     "quirks_with",
 ]
@@ -72,8 +73,8 @@ class Fault:
 
     @property
     def station(self) -> str:
-        """The families as one word."""
-        return "+".join(self.families)
+        """The family that it is first of all made for."""
+        return self.families[0]
 
 
 class UnknownFaultError(ValueError):
@@ -113,6 +114,11 @@ def quirks_with(names: Iterable[str] = ()) -> Quirks:
         return Quirks.named(names)
     except LocalProtocolError as error:
         raise UnknownFaultError(str(error)) from error
+
+
+def faults_of(family: str) -> dict[str, Fault]:
+    """Return every fault that the stations of a family can have, by its name."""
+    return {name: fault for name, fault in (FAULTS | CAMERA_FAULTS).items() if fault.fits(family)}
 
 
 def behaviour_with(names: Iterable[str] = ()) -> Behaviour:

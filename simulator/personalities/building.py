@@ -26,6 +26,8 @@ from .door import DoorSettings, LivingDoor
 from .equipment import equipment_of
 from .factors import UnknownFactorError
 from .logger import DataLogger, LoggerPlan, LoggerSettings, logger_plan
+from .meter import MeterPlan, MeterSettings, PowerMeter, meter_plan
+from .power import UnknownQuantityError
 from .timeline import Behaviours, FaultTimeline
 
 __all__ = ["BOOT_S", "MAX_SITES", "Building", "builder"]
@@ -83,7 +85,10 @@ class Building:
             at: Run time at which it is switched on.
             resume_at: Run time from which it is taken over from another process.
         """
-        return _MAKERS[member.group.personality.family](self, member, at, resume_at)
+        core = _MAKERS[member.group.personality.family](self, member, at, resume_at)
+        if resume_at is not None and core.timeline is not None and core.last_due is not None:
+            core.timeline.passed(member.identity, core.last_due)
+        return core
 
     # What is shared
 
@@ -216,6 +221,8 @@ def _unfit(name: str, group: StationGroup) -> UsageFault:
 
 # Kinds
 
+_Maker = Callable[[Building, Member, float, "float | None"], Any]
+
 
 def _door_shared(building: Building, group: StationGroup) -> dict[str, Any]:
     return {"codes": Codes.of(group.dictionary), "rules": RULES[Edition(group.edition)]}
@@ -252,7 +259,7 @@ def _logger_plan(building: Building, group: StationGroup) -> LoggerPlan:
             group.personality.outlet,
             RULES[Edition(group.edition)],
             group.signals,
-            levels=group.levels,
+            stated=group.levels,
             minute_interval=group.minute_interval,
             hour=group.hour,
             day=group.day,
@@ -267,21 +274,50 @@ def _logger_plan(building: Building, group: StationGroup) -> LoggerPlan:
         raise UsageFault(_("[[station]] signals: {error}").format(error=error)) from error
 
 
-def _logger(building: Building, member: Member, at: float, resume_at: float | None) -> DataLogger:
-    group = member.group
-    taken_over = resume_at is not None and resume_at > at
-    return DataLogger(
-        LoggerSettings(member.identity, member.pw, member.st, building._shared_by(group)),
-        building.site_of(member),
-        building.behaviours(group.faults),
-        at,
-        building.epoch,
-        witness=building.witness,
-        timeline=building.timeline_of(member),
-        resume_at=resume_at,
-        outages=building.outages(member, resume_at) if taken_over and resume_at is not None else (),
-        clock_error_s=building.clock_error_s(member, resume_at) if taken_over and resume_at is not None else 0.0,
-    )
+def _meter_plan(building: Building, group: StationGroup) -> MeterPlan:
+    sites = building.scenario.site_group(group.site) if group.site else None
+    program = building.scenario.program
+    try:
+        return meter_plan(
+            RULES[Edition(group.edition)],
+            (sites or group.own_site).outlet,
+            group.codes,
+            day=group.day,
+            seed=building.seed,
+            interval_s=group.interval_s,
+            phase=group.phase,
+            in_flight=group.in_flight,
+            key=Key.parse(group.key) if group.key else None,
+            adjust=program.adjust if program is not None and program.adjusts else None,
+        )
+    except UnknownQuantityError as error:
+        raise UsageFault(_("[[station]] codes: {error}").format(error=error)) from error
+
+
+def _sampler(station: Callable[..., Any], settings: Callable[..., Any]) -> _Maker:
+    """Return what builds stations on a grid."""
+
+    def make(building: Building, member: Member, at: float, resume_at: float | None) -> Any:
+        group = member.group
+        past: dict[str, Any] = {}
+        if resume_at is not None and resume_at > at:
+            past = {
+                "resume_at": resume_at,
+                "outages": building.outages(member, resume_at),
+                "clock_error_s": building.clock_error_s(member, resume_at),
+            }
+        return station(
+            settings(member.identity, member.pw, member.st, building._shared_by(group)),
+            building.site_of(member),
+            building.behaviours(group.faults),
+            at,
+            building.epoch,
+            witness=building.witness,
+            timeline=building.timeline_of(member),
+            **past,
+        )
+
+    return make
 
 
 def _camera(building: Building, member: Member, at: float, resume_at: float | None) -> Camera:
@@ -315,13 +351,17 @@ def _camera(building: Building, member: Member, at: float, resume_at: float | No
 _quirks = lru_cache(maxsize=1024)(quirks_with)
 
 
-_Maker = Callable[[Building, Member, float, float | None], Any]
 #: Who builds the stations of a family.
 _MAKERS: Final[Mapping[str, _Maker]] = {
     "door": _door,
-    "logger": _logger,
+    "logger": _sampler(DataLogger, LoggerSettings),
+    "meter": _sampler(PowerMeter, MeterSettings),
     "camera": _camera,
     "recorder": _camera,
 }
 #: Who builds what a group of them has in common.
-_SHARED: Final[Mapping[str, Callable[[Building, StationGroup], Any]]] = {"door": _door_shared, "logger": _logger_plan}
+_SHARED: Final[Mapping[str, Callable[[Building, StationGroup], Any]]] = {
+    "door": _door_shared,
+    "logger": _logger_plan,
+    "meter": _meter_plan,
+}

@@ -13,7 +13,6 @@ from gb28181.device import Channel, Equipment, Mount
 from gb28181.device.mount import Place, Spot
 from gb28181.manscdp.controls import HomePosition
 from gb28181.manscdp.items import CatalogInfo, CatalogItem
-from stationgate.language import pick
 
 from ..scenario import Member
 
@@ -52,11 +51,6 @@ class Role:
     en: str
     info: CatalogInfo
     watches_door: bool
-
-    @property
-    def title(self) -> str:
-        """Its name in the active language."""
-        return pick(self.zh, self.en)
 
 
 @cache

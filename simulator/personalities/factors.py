@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
@@ -12,7 +11,7 @@ from typing import Final
 from hj212 import Edition
 from hj212.tables.commands import command_row
 
-from ..world import Level, Signal, code_of, converted, signal_of, signals, stated, unlisted
+from ..world import Level, Signal, Summary, code_of, converted, signal_of, signals, stated, unlisted
 
 __all__ = ["DEFAULTS", "HABITS", "NOISE", "Factors", "Habits", "UnknownFactorError", "factors"]
 
@@ -183,9 +182,13 @@ class Factors:
         """Return a total as text: m3 of the flow, kg of what flows with it (HJ 212-2017 Annex D)."""
         signal = self.signals[at]
         assert signal.cou is not None
+        # carried is in ms; value and flow are in units of their last digits
         places = signal.decimals + 3 + (0 if signal.is_flow else self.signals[self.flow].decimals)
-        exact = Decimal(carried).scaleb(signal.cou - places)
-        return str(exact.quantize(Decimal(1).scaleb(-self.habits.cou_decimals), ROUND_HALF_EVEN))
+        digits = self.habits.cou_decimals
+        shift = places - signal.cou - digits
+        units = Summary(0, 0, carried, 10**shift).mean if shift > 0 else carried * 10**-shift
+        text = f"{abs(units):0{digits + 1}d}"
+        return f"{'-' if units < 0 else ''}{text[:-digits]}.{text[-digits:]}"
 
 
 @lru_cache(maxsize=256)

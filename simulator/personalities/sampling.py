@@ -62,7 +62,7 @@ class Plan:
         seed: Of the scenario.
         interval_s: Seconds from one real-time report to the next.
         minute_interval: Minutes of a minute report; 0: none.
-        levels: The periods that are told when they end, the shortest first: of :data:`~.sums.MINUTE`, ``HOUR``, ``DAY``.
+        levels: The periods that are told when they end, the shortest first: of ``MINUTE``, ``HOUR``, ``DAY``.
         phase: Where in the interval they report: ``clock``, ``spread`` or ``start``.
         marks_end: Whether DataTime of a period is its end; the 2005 edition does not say (unconfirmed).
         states: When the state of treatment units is told (2021).
@@ -254,6 +254,10 @@ class Sampler(Reporter):
             self._gaps.append(until)
             run = self._run(begin, end, until) if until is not None and window != DAY else []
             until = run[0][0] if run else until
+
+    @property
+    def last_due(self) -> float | None:
+        return None if self._next_report is None else self._last_before(self._next_report)
 
     def _last_before(self, due: float) -> float | None:
         """Return the last reading before an instant, ``None`` where there is none."""

@@ -21,8 +21,8 @@ from conformance.transcript import Transcript
 from conformance.verdicts import Verdict
 from simulator.behaviour import Behaviour
 from simulator.clock import EPOCH, VirtualLoop, run_virtual
-from simulator.personalities.door import DoorController, DoorSettings
 from simulator.faults import behaviour_with
+from simulator.personalities.door import DoorController, DoorSettings
 from simulator.station import Station
 from simulator.transport import MemoryNetwork
 

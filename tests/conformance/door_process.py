@@ -27,8 +27,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from hj212 import HJ_212_2017
 from simulator import station as stations
-from simulator.personalities.door import DoorController, DoorSettings
 from simulator.faults import behaviour_with
+from simulator.personalities.door import DoorController, DoorSettings
 from simulator.station import Station
 from simulator.world import Method
 

@@ -15,9 +15,8 @@ from conformance.case import CASES, SPEAKS, Case
 from conformance.evidence import Evidence
 from conformance.judge import judge
 from conformance.plan import make_plan
-from conformance.selftest import Matrix, kills, selftest
+from conformance.selftest import MUTANTS, Matrix, kills, selftest
 from conformance.verdicts import Verdict, failed, passed, say
-from simulator.faults import FAULTS
 from stationgate.exits import ExitCode
 
 from .conftest import demo_run, recording
@@ -49,9 +48,9 @@ def test_matrix_is_sound(matrix: Matrix) -> None:
 
 
 def test_every_fault_is_a_mutant_and_twenty_of_them_fail(matrix: Matrix) -> None:
-    assert [row.fault.name for row in matrix.rows] == list(FAULTS)
+    assert [row.fault.name for row in matrix.rows] == list(MUTANTS)
     assert sum(row.fault.expected == Verdict.FAIL for row in matrix.rows) >= 20
-    assert {name for case in CASES.values() for name in case.killed_by} == set(FAULTS)
+    assert {name for case in CASES.values() for name in case.killed_by} == set(MUTANTS)
 
 
 def test_unmet_precondition_leaves_dependants_inconclusive(matrix: Matrix) -> None:
@@ -91,7 +90,7 @@ def _judged(case: Case) -> dict[str, dict[str, Verdict]]:
 
 def _sound(case: Case, verdicts: dict[str, dict[str, Verdict]]) -> bool:
     clean = verdicts[""][case.id] is Verdict.PASS
-    return clean and all(kills(FAULTS[name], case.id, verdicts[name]) for name in case.killed_by)
+    return clean and all(kills(MUTANTS[name], case.id, verdicts[name]) for name in case.killed_by)
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=lambda case: case.id)
@@ -110,7 +109,7 @@ def test_judgement_taken_out_makes_the_command_fail(
 
     case = CASES["access/framing/crc"]
     names = ("modbus-crc", "swapped-crc", "lower-case-crc")
-    monkeypatch.setattr(module, "FAULTS", {name: FAULTS[name] for name in names})
+    monkeypatch.setattr(module, "MUTANTS", {name: MUTANTS[name] for name in names})
     monkeypatch.setattr(module, "rehearse", lambda plan, profile, faults, *, sockets: recording(*faults))
     monkeypatch.setitem(CASES, case.id, replace(case, judge=BLIND["gone"]))
     monkeypatch.setattr("sys.argv", ["conformance", "selftest", "--json", "--lang", "en"])

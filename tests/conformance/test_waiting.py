@@ -23,8 +23,8 @@ from conformance.verdicts import Said
 from hj212.crc import modbus_crc16
 from simulator.behaviour import Behaviour
 from simulator.clock import EPOCH, run_virtual
-from simulator.personalities.door import DoorController, DoorSettings
 from simulator.faults import behaviour_with
+from simulator.personalities.door import DoorController, DoorSettings
 from simulator.station import Station
 from simulator.transport import MemoryNetwork
 from stationgate.language import LANGUAGES, Language, speaking

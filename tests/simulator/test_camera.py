@@ -164,7 +164,9 @@ class TestRegistration:
 
     def test_power_cycle_is_a_new_registration_of_the_same_camera(self) -> None:
         yard = Yard(scene()).connect()
-        yard.ask(controls.PtzControl(device_id=yard.camera.watching, command=ptz.encode(ptz.Preset(ptz.PresetAct.SET, 9))))
+        yard.ask(
+            controls.PtzControl(device_id=yard.camera.watching, command=ptz.encode(ptz.Preset(ptz.PresetAct.SET, 9)))
+        )
         yard.now = 100.0
         yard.camera.disconnected(100.0)
         yard.camera.reboot(120.0)
@@ -195,9 +197,7 @@ class TestRegistration:
     def test_answers_a_call_as_a_device_without_media(self) -> None:
         yard = Yard(scene()).connect()
         device = yard.platform.device(yard.camera.identity)
-        call = yard.platform.calls.invite(
-            device, yard.camera.watching, Session.PLAY, ("192.0.2.10", 30000), yard.now
-        )
+        call = yard.platform.calls.invite(device, yard.camera.watching, Session.PLAY, ("192.0.2.10", 30000), yard.now)
         yard._exchange()
         assert call.state is CallState.OPEN
         assert any(data.startswith(b"SIP/2.0 200") and b"m=video 9 " in data for _at, data in yard.sent)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -25,10 +25,8 @@ from gb28181.platform import (
     DeviceRegistered,
     KeepaliveReceived,
     NoticeReceived,
-    QuestionDone,
 )
-from gb28181.sip.message import Response, parse_message
-from simulator.clock import EPOCH, VirtualLoop
+from simulator.clock import EPOCH
 from simulator.engine import Options, fleet, run_fleet, run_fleet_virtual
 from simulator.engine.sip_line import SipSocket, descriptors
 from simulator.engine.sip_sink import SipSink
@@ -129,7 +127,10 @@ class TestVirtual:
 
     @pytest.mark.parametrize(
         "more",
-        ["[[fault]]\nname = 'no_keepalive_info'\nselect = 'nvr'", "[[event]]\nwhat = 'restart'\nselect = 'dome'\nat = 60"],
+        [
+            "[[fault]]\nname = 'no_keepalive_info'\nselect = 'nvr'",
+            "[[event]]\nwhat = 'restart'\nselect = 'dome'\nat = 60",
+        ],
     )
     def test_digest_is_of_what_is_told(self, more: str) -> None:
         same = run_fleet_virtual(city(1800.0, more=more)).digest == run_fleet_virtual(city(1800.0)).digest
@@ -370,12 +371,13 @@ class TestReal:
         assert (result.counts.registered, result.counts.acknowledged) == (3, 3)
         assert len(ground.catalogues) == 3
 
-    def test_nobody_there(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    @pytest.mark.parametrize("transport", ["udp", "tcp"])
+    def test_nobody_there(self, monkeypatch: pytest.MonkeyPatch, transport: str) -> None:
         monkeypatch.setattr(fleet, "HEARTBEAT_S", 0.05)
         with platform() as ground:
             port = ground.port
         plan = cameras(2, duration=0.3)
         with pytest.raises(EnvironmentFault) as missing:
-            run_fleet(replace(plan, sip=replace(plan.sip, port=port, transport="tcp")))
+            run_fleet(replace(plan, sip=replace(plan.sip, port=port, transport=transport)))
         assert missing.value.message == f"no camera could register at {HOST}:{port}"
         assert missing.value.hint == f"start the platform first, for example: gb28181 listen --port {port}"

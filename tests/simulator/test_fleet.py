@@ -20,7 +20,7 @@ from hj212.aio import Platform, PlatformEvent
 from hj212.events import MessageReceived
 from simulator import Scenario
 from simulator.engine import Counts, FleetResult, fleet, health, run_fleet, run_fleet_virtual, shard
-from simulator.faults import FAULTS
+from simulator.faults import faults_of
 from simulator.scenario import Load, StationGroup, Target
 from stationgate.exits import EnvironmentFault, ExitCode
 
@@ -108,7 +108,7 @@ class TestVirtual:
     @settings(max_examples=15, deadline=None)
     @given(
         counts=st.lists(st.integers(0, 4), min_size=1, max_size=3),
-        faults=st.lists(st.sampled_from(list(FAULTS)), max_size=2),
+        faults=st.lists(st.sampled_from(list(faults_of("door"))), max_size=2),
         shards=st.integers(1, 4),
         seed=st.integers(0, 99),
         duration=st.sampled_from([900.0, 1801.5, 4000.0]),

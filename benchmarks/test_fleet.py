@@ -1,0 +1,194 @@
+"""Fleets over loopback: stations in one process, what they cost, and how fast they go when nothing holds them back.
+
+The platform is a process of its own that answers and keeps nothing. Beside it stand a bare echo of the same size on
+the same loop, which is as fast as this machine goes, and the same work by a Locust user class.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from simulator.engine import Counts, Options, run_fleet
+from simulator.scenario import Scenario, parse
+from stationgate.loops import loop_factory
+
+HERE = Path(__file__).parent
+_spec = importlib.util.spec_from_file_location("echo", HERE / "echo.py")
+assert _spec
+assert _spec.loader
+_echo = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(_echo)
+ask = _echo.ask
+ENVIRON = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE.parent), *sys.path]))}
+STATIONS = 18_000
+INTERVAL_S = 30
+#: As long as a process of the platform lives at most.
+LIMIT_S = 180.0
+LOOP_STATIONS = 1_000
+LOOP_S = 6.0
+
+
+@contextmanager
+def sink(descriptors: int) -> Iterator[int]:
+    """Run the platform; yield its port."""
+    command = [sys.executable, str(HERE / "sink.py"), str(LIMIT_S), str(descriptors)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=ENVIRON)
+    try:
+        assert process.stdout is not None
+        yield int(process.stdout.readline())
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def city(port: int, kind: str, count: int, duration_s: float, more: str = "") -> Scenario:
+    return parse(
+        f"""
+        duration_s = {duration_s}
+        [target]
+        port = {port}
+        [[station]]
+        kind = "{kind}"
+        count = {count}
+        interval_s = {INTERVAL_S}
+        {more}
+        """
+    )
+
+
+def resident_bytes() -> int:
+    pages = Path("/proc/self/statm").read_text("ascii").split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+class Steady:
+    """What a fleet costs from the instant at which all stations are linked."""
+
+    def __init__(self, stations: int) -> None:
+        self._stations = stations
+        self._first: tuple[float, float, int] | None = None
+        self._last = (0.0, 0.0, 0)
+        self.resident = 0
+
+    def __call__(self, counts: Counts) -> None:
+        if counts.linked == self._stations:
+            self._last = (time.monotonic(), time.process_time(), counts.acknowledged)
+            self.resident = resident_bytes()
+            if self._first is None:
+                self._first = self._last
+
+    @property
+    def seconds(self) -> float:
+        assert self._first is not None, "the stations were never all linked"
+        return self._last[0] - self._first[0]
+
+    @property
+    def cpu(self) -> float:
+        """Cores used."""
+        assert self._first is not None
+        return (self._last[1] - self._first[1]) / self.seconds
+
+    @property
+    def answered_per_s(self) -> float:
+        assert self._first is not None
+        return (self._last[2] - self._first[2]) / self.seconds
+
+
+@pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory of a process is read from /proc")
+@pytest.mark.parametrize("kind", ["door", "water"])
+def test_stations_in_one_process(kind: str, measured: Callable[[str], None]) -> None:
+    more = "openings_per_hour = 0" if kind == "door" else 'phase = "spread"'
+    with sink(STATIONS) as port:
+        # Before the stations: one of each, so that what all share is not counted.
+        run_fleet(city(port, kind, 1, 0.5, more))
+        before = resident_bytes()
+        steady = Steady(STATIONS)
+        result = run_fleet(city(port, kind, STATIONS, 55.0, more + "\nstart_spread_s = 20"), Options(progress=steady))
+    counts = result.counts
+    each = (steady.resident - before) / STATIONS
+    measured(
+        f"{STATIONS} {kind} stations, a report every {INTERVAL_S} s: {each:.0f} bytes a station (asked 4096), "
+        f"{100 * steady.cpu:.1f} % of a core (asked 20), latest {counts.late_s:.2f} s (asked 1), "
+        f"answered in {result.percentiles().get('p99_ms', 0)} ms (99 %)"
+    )
+    assert counts.connected == STATIONS
+    assert counts.acknowledged == counts.messages
+
+
+def closed_loop(stations: int) -> tuple[float, float]:
+    """Return pairs of report and answer a second, and the generator's CPU for each in us."""
+    with sink(stations) as port:
+        steady = Steady(stations)
+        run_fleet(
+            city(port, "door", stations, LOOP_S + stations / 1500, "openings_per_hour = 0"),
+            Options(progress=steady, closed_loop=True),
+        )
+    return steady.answered_per_s, 1e6 * steady.cpu / steady.answered_per_s
+
+
+def bare_echo(stations: int) -> float:
+    """Return pairs a second of 200 bytes to and fro without a protocol, on the same loop in two processes."""
+    process = subprocess.Popen(
+        [sys.executable, str(HERE / "echo.py"), str(LIMIT_S), str(stations)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=ENVIRON,
+    )
+    try:
+        assert process.stdout is not None
+        port = int(process.stdout.readline())
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            return runner.run(ask(port, stations, LOOP_S))
+    finally:
+        process.kill()
+        process.wait()
+        assert process.stdout is not None
+        process.stdout.close()
+
+
+def test_closed_loop(measured: Callable[[str], None]) -> None:
+    bare = bare_echo(LOOP_STATIONS)
+    few, few_us = closed_loop(LOOP_STATIONS)
+    many, many_us = closed_loop(STATIONS)
+    measured(
+        f"closed loop, {LOOP_STATIONS} stations: {few:.0f} reports answered a second (asked 40,000), "
+        f"{few_us:.1f} us of the generator each; a bare echo {bare:.0f}, so {few / bare:.2f} of it (asked 0.21)"
+    )
+    measured(
+        f"closed loop, {STATIONS} stations: {many:.0f} a second, {many_us:.1f} us each, "
+        f"{many_us / few_us:.2f} of the cost at {LOOP_STATIONS} (asked at most 2)"
+    )
+    assert many_us / few_us < 4
+
+
+def test_beside_locust(measured: Callable[[str], None]) -> None:
+    if importlib.util.find_spec("locust") is None:
+        message = "locust is not installed: pip install 'stationgate[bench]'"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    ours, ours_us = closed_loop(LOOP_STATIONS)
+    with sink(LOOP_STATIONS) as port:
+        command = [sys.executable, str(HERE / "locust_station.py"), str(port), str(LOOP_STATIONS), str(LOOP_S)]
+        done = subprocess.run(command, capture_output=True, env=ENVIRON, timeout=120)
+    assert done.returncode == 0, done.stderr.decode()[-2000:]
+    theirs = json.loads(done.stdout.splitlines()[-1])
+    measured(
+        f"the same work by {LOOP_STATIONS} Locust users: {theirs['pairs_per_s']:.0f} a second, "
+        f"{theirs['us_per_pair']:.0f} us each; ours {ours:.0f} and {ours_us:.0f} us, "
+        f"{ours / theirs['pairs_per_s']:.1f}x"
+    )
+    assert ours > theirs["pairs_per_s"]

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import Final
 
 from simulator.clock import EPOCH, run_virtual
-from simulator.faults import UnknownFaultError, behaviour_with, find
+from simulator.faults import NOT_JUDGED, UnknownFaultError, behaviour_with, find
 from simulator.personalities.door import DoorController, DoorSettings
 from simulator.station import Station
 from simulator.transport import LoopbackNetwork, MemoryNetwork
@@ -81,13 +81,20 @@ def check_faults(names: Sequence[str]) -> None:
         UsageFault: If there is one; it offers the nearest names.
     """
     try:
-        unfit = next((name for name in names if not find(name).fits("door")), None)
+        found = [find(name) for name in names]
     except UnknownFaultError as error:
         raise UsageFault(str(error), _("list them with: simulator faults")) from error
-    if unfit is not None:
-        raise UsageFault(
-            _("a door cannot have the fault {name}").format(name=unfit), _("list them with: simulator faults")
-        )
+    for fault in found:
+        if not fault.fits("door"):
+            raise UsageFault(
+                _("a door cannot have the fault {name}").format(name=fault.name),
+                _("list them with: simulator faults"),
+            )
+        if fault.expected == NOT_JUDGED:
+            raise UsageFault(
+                _("the suite does not judge {name}, which is a fault of the link").format(name=fault.name),
+                _("play it in a scenario, with: simulator run"),
+            )
 
 
 def demo_profile() -> Profile:

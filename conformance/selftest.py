@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from simulator.faults import Fault, faults_of
+from simulator.faults import Fault, mutants_of
 from stationgate.language import _
 
 from .case import CASES
@@ -23,7 +23,7 @@ from .verdicts import CaseResult, Verdict
 __all__ = ["MUTANTS", "Matrix", "MutantRow", "kills", "selftest"]
 
 #: The faults that the device under test can have, by name.
-MUTANTS: dict[str, Fault] = faults_of("door")
+MUTANTS: dict[str, Fault] = mutants_of("door")
 
 _SEVERITY = (Verdict.PASS, Verdict.INCONCLUSIVE, Verdict.WARN, Verdict.FAIL)
 _UNMET = frozenset({Verdict.FAIL, Verdict.INCONCLUSIVE, Verdict.PENDING, Verdict.ERROR})

@@ -47,6 +47,8 @@ class Upload:
     back_fill: bool = False  #: and there had been one before
     delayed: bool = False  #: whether it is not meant to go out at once
     entry: int = -1  #: under which number a ledger knows it
+    on_link: bool = False  #: whether a fault of the link has acted on it; it does once
+    repeats: int = 0  #: how often the link has sent it again, where a fault of the station makes that count
 
 
 def copy_message(message: Message, **header: str) -> Message:
@@ -95,6 +97,9 @@ class Behaviour:
     """
 
     names: tuple[str, ...] = ()  #: the faults that are built in
+    acts: list[str] | None = None  #: names of faults, once for each time that they acted; ``None``: nobody counts
+    blame: dict[str, str] = field(default_factory=dict)  #: attribute -> fault that set it, where somebody counts
+    link: str = ""  #: the fault of the link that a message meets, see :mod:`simulator.faults.on_link`
 
     # bytes
     encode: Callable[[bytes], bytes] = build_frame  #: data segment -> frame
@@ -137,3 +142,8 @@ class Behaviour:
     locks_up_on_fault: bool = False
     keeps_while_offline: Callable[[str], bool] = lambda kind: True
     invents_remote_openings: bool = False
+
+    def acted(self, piece: str, times: int = 1) -> None:
+        """Take note that the value of an attribute made a difference; one that is called takes note by itself."""
+        if self.acts is not None and piece in self.blame:
+            self.acts.extend([self.blame[piece]] * times)

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from bisect import insort
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import ClassVar, Final, Protocol
@@ -47,8 +47,10 @@ Items = list[list[list[str]]]
 
 _RESULT: Final = "9012"
 
-#: What a station without faults does, to compare with.
-_RIGHT: Final = Behaviour()
+#: Attributes of a behaviour that say when a message is sent again.
+_PATIENCE: Final = frozenset({"overtime_s", "recount"})
+#: Attributes of a behaviour that make every message another one.
+_IN_EVERY_MESSAGE: Final = ("clock_error_s", "mn", "wants_answer")
 
 
 class Own(Message):
@@ -88,8 +90,20 @@ class Witness(Protocol):
     """Who is told beside what a station does, and may not disturb it: a ledger, counters."""
 
     def composed(self, reporter: Reporter, upload: Upload) -> None: ...
-    def sent(self, reporter: Reporter, upload: Upload, now: float, damaged: bool) -> None:
-        """Take note that a message is given to the link; ``damaged``: not as it ought to be, on purpose."""
+    def sent(self, reporter: Reporter, upload: Upload, now: float, faults: Sequence[str]) -> None:
+        """Take note that a message is given to the link; ``faults``: what damaged it on its way there, on purpose."""
+        ...
+
+    def faulty(self, reporter: Reporter, upload: Upload | None, what: str, now: float, faults: Sequence[str]) -> None:
+        """Take note that faults acted where they damaged nothing on its way to the link.
+
+        Args:
+            reporter: Whose.
+            upload: The message that is not what it ought to be; ``None`` where there is none.
+            what: ``composed``, ``withheld``, ``answered``, ``repeated`` or ``timed``.
+            now: When, or the instant it is about.
+            faults: Their names, once for each time.
+        """
         ...
 
     def acknowledged_by(self, reporter: Reporter, upload: Upload, now: float) -> None: ...
@@ -98,6 +112,11 @@ class Witness(Protocol):
 
 class Timeline(Protocol):
     """Which faults a station has when."""
+
+    @property
+    def has_faulty_link(self) -> bool:
+        """Whether one of them is a fault of the link."""
+        ...
 
     def behaviour(self, identity: str, due: float) -> Behaviour:
         """Return how the station behaves in what is due at an instant."""
@@ -131,6 +150,7 @@ class Reporter:
         "_later",
         "_latest_qn_ms",
         "_linked_once",
+        "_marked",
         "_next_report",
         "_now",
         "_overtime_s",
@@ -138,10 +158,9 @@ class Reporter:
         "_report_index",
         "_sent",
         "_spare_ms",
+        "_waiting",
         "acknowledged",
         "behaviour",
-        "messages",
-        "queue",
         "reboots",
         "settings",
         "timeline",
@@ -170,9 +189,8 @@ class Reporter:
         self.behaviour = behaviour
         self.witness = witness
         self.timeline = timeline
-        self.queue: list[Upload] = []
+        self._waiting: list[Upload] | None = None
         self.acknowledged = 0
-        self.messages = 0
         self.reboots = 0
         self._epoch = epoch
         self._clock_error = behaviour.clock_error_s
@@ -182,6 +200,7 @@ class Reporter:
         self._connection: Connection | None = None
         self._linked_once = False
         self._sent: dict[str, Upload] | None = None
+        self._marked: list[tuple[bytes, Upload]] | None = None  # frames to write that a fault of the link is for
         self._later: list[tuple[float, int, Callable[[float], None]]] | None = None
         self._booted_at = self._now = now
         self._next_report: float | None = now if first_report is None else first_report
@@ -206,6 +225,11 @@ class Reporter:
         return self._interval
 
     @property
+    def queue(self) -> Sequence[Upload]:
+        """Uploads that wait for a link, or for their turn, in the order in which they were composed."""
+        return self._waiting or ()
+
+    @property
     def last_due(self) -> float | None:
         """When the last periodic report was due, of whoever told it; ``None`` where there was none."""
         if self._next_report is None or self._next_report - self._interval < self._booted_at:
@@ -216,6 +240,16 @@ class Reporter:
     def mn(self) -> str:
         """The MN it goes by."""
         return self.behaviour.mn(self.settings.mn)
+
+    @property
+    def has_faulty_link(self) -> bool:
+        """Whether it may have a fault of the link."""
+        return bool(self.behaviour.link) or (self.timeline is not None and self.timeline.has_faulty_link)
+
+    @property
+    def overtime_s(self) -> float:
+        """How long it waits for an answer before it repeats a message."""
+        return self._overtime_s if self.behaviour.overtime_s is None else self.behaviour.overtime_s
 
     @property
     def in_flight(self) -> Mapping[str, Upload]:
@@ -260,6 +294,7 @@ class Reporter:
     def disconnected(self, now: float) -> None:
         """Take note that the link is gone: what was not acknowledged waits for the next one."""
         self._connection = None
+        self._marked = None
         sent, self._sent = self._sent, None
         if sent:
             self._give_back(sent.values())
@@ -281,6 +316,21 @@ class Reporter:
         """Return, once, the bytes to write."""
         return self._connection.data_to_send() if self._connection else b""
 
+    def frames_to_send(self) -> list[tuple[bytes, Upload | None]]:
+        """Like :meth:`data_to_send`, a frame each, with the message where a fault of the link is to act on it."""
+        if self._connection is None:
+            return []
+        marked, self._marked = self._marked or [], None
+        at = 0
+        found: list[tuple[bytes, Upload | None]] = []
+        for frame in self._connection.frames_to_send():
+            if at < len(marked) and marked[at][0] is frame:
+                found.append(marked[at])
+                at += 1
+            else:
+                found.append((frame, None))
+        return found
+
     def next_timeout(self) -> float | None:
         """Return when to call :meth:`handle_timeout`."""
         due = self._next_report
@@ -291,8 +341,8 @@ class Reporter:
             when = connection.next_timeout()
             if when is not None and (due is None or when < due):
                 due = when
-            if self.queue and len(self.in_flight) < self.settings.in_flight:
-                for upload in self.queue:
+            if self._waiting and len(self.in_flight) < self.settings.in_flight:
+                for upload in self._waiting:
                     when = upload.not_before
                     if when > 0 and (due is None or when < due) and not self._waits_for_sister(upload):
                         due = when
@@ -312,10 +362,34 @@ class Reporter:
         if self._later:
             self._catch_up(now)
         if self._connection:
-            self._connection.handle_timeout(now)
+            self._wait_on(self._connection, now)
             self._digest(now)
-        if self.queue:
+        if self._waiting:
             self._pump(now)
+
+    def _wait_on(self, connection: Connection, now: float) -> None:
+        """Let the link repeat what was not answered; where that goes wrong on purpose, count how often it does."""
+        behaviour = self.behaviour
+        if behaviour.acts is None or not behaviour.blame.keys() & _PATIENCE:
+            connection.handle_timeout(now)
+            return
+        before = connection.frames_to_send()
+        connection.handle_timeout(now)
+        again = connection.frames_to_send()
+        for frame in (*before, *again):
+            connection.send_bytes(frame)
+        for frame in again:
+            self._repeated(frame, now)
+
+    def _repeated(self, frame: bytes, now: float) -> None:
+        upload = next((u for qn, u in self.in_flight.items() if b"QN=%s;" % qn.encode() in frame), None)
+        if upload is None:
+            return
+        upload.repeats += 1
+        self.behaviour.acted("overtime_s")
+        if upload.repeats > self._recount:
+            self.behaviour.acted("recount")
+        self._faulty(upload, "repeated", now, self._acted(each=True))
 
     def report_now(self, now: float) -> None:
         """Report out of turn, as of the whole millisecond before ``now``; the next one is due an interval later."""
@@ -352,8 +426,36 @@ class Reporter:
     def _behave(self, due: float) -> Behaviour:
         """Take on the behaviour of an instant."""
         if self.timeline is not None:
-            self.behaviour = self.timeline.behaviour(self.settings.mn, due)
+            before, self.behaviour = self.behaviour, self.timeline.behaviour(self.settings.mn, due)
+            if self.behaviour is not before:
+                self._changed(before, self.behaviour)
         return self.behaviour
+
+    def _changed(self, before: Behaviour, behaviour: Behaviour) -> None:
+        """Let what does not ask for the behaviour each time know that it is another one."""
+        if behaviour.clock_error_s != before.clock_error_s:
+            self.step_clock(behaviour.clock_error_s - before.clock_error_s)
+        if self._connection:
+            self._set_patience(self._connection)
+
+    # What goes wrong
+
+    def _acted(self, *, each: bool = False) -> Sequence[str]:
+        """Return, once, the faults that have acted; each once, or once for each time."""
+        acts = self.behaviour.acts
+        if not acts:
+            return ()
+        names = tuple(acts if each else dict.fromkeys(acts))
+        acts.clear()
+        return names
+
+    def _faulty(self, upload: Upload | None, what: str, now: float, faults: Sequence[str]) -> None:
+        if faults and self.witness:
+            self.witness.faulty(self, upload, what, now, faults)
+
+    def withheld(self, now: float) -> None:
+        """Take note that something was not told; the faults that are to blame have acted just now."""
+        self._faulty(None, "withheld", now, self._acted())
 
     def tell_restart(self, now: float) -> None:
         """Report the restart (2081), as of ``now``."""
@@ -370,28 +472,45 @@ class Reporter:
             cn: 命令编码.
             st: 系统编码, empty for the station's own.
         """
-        if self._connection is None and not self.behaviour.keeps_while_offline(kind):
+        behaviour = self.behaviour
+        if self._connection is None and not behaviour.keeps_while_offline(kind):
+            self.withheld(due)
             return
-        message = self._composed_now(self.next_qn(due), cn, items, st, self.behaviour.wants_answer)
-        delay = self.behaviour.upload_delay_s(kind)
+        message = self._composed_now(self.next_qn(due), cn, items, st, behaviour.wants_answer)
+        delay = behaviour.upload_delay_s(kind)
+        if behaviour.blame:
+            for piece in _IN_EVERY_MESSAGE:
+                behaviour.acted(piece)
+        first: Upload | None = None
+        if self._waiting is None:
+            self._waiting = []
+        waiting, offline = self._waiting, self._connection is None
         for packet in self._packets(message, due):
             self._composed += 1
-            upload = Upload(kind, packet, due + delay if delay else 0.0, 0, self._composed, due)
+            not_before = due + delay if delay else 0.0
+            upload = Upload(kind, packet, not_before, 0, self._composed, due, behaviour, offline)
+            if offline:
+                upload.back_fill = self._linked_once
             upload.delayed = delay > 0
-            upload.behaviour = self.behaviour
-            upload.offline = self._connection is None
-            upload.back_fill = upload.offline and self._linked_once
-            self.queue.append(upload)
+            waiting.append(upload)
             if self.witness:
                 self.witness.composed(self, upload)
-        while len(self.queue) > MAX_QUEUED:
-            dropped = self.queue.pop(0)
-            if self.witness:
-                self.witness.dropped(self, dropped, self._now)
-        if self._connection is not None:
+            first = first or upload
+        if behaviour.acts:
+            self._faulty(first, "composed", due, self._acted())
+        if len(waiting) > MAX_QUEUED:
+            self._drop(waiting)
+        if not offline:
             self._pump(max(due, self._now))
             for upload in self.queue:
                 upload.delayed = True  # behind what the platform has not answered
+
+    def _drop(self, waiting: list[Upload]) -> None:
+        """Give up the oldest of too many uploads."""
+        while len(waiting) > MAX_QUEUED:
+            dropped = waiting.pop(0)
+            if self.witness:
+                self.witness.dropped(self, dropped, self._now)
 
     def _composed_now(self, qn: str, cn: str, items: Items | str, st: str, answer: bool) -> Message:
         settings = self.settings
@@ -407,7 +526,10 @@ class Reporter:
 
     def _packets(self, message: Message, due: float) -> Iterable[Message]:
         rules = self.settings.rules
-        if len(bytes(message)) <= rules.max_parameters_bytes or not self.behaviour.splits:
+        if len(bytes(message)) <= rules.max_parameters_bytes:
+            return (message,)
+        if not self.behaviour.splits:
+            self.behaviour.acted("splits")
             return (message,)
         return split(message, rules, lambda: self.next_qn(due))
 
@@ -418,6 +540,7 @@ class Reporter:
             return
         message = self._composed_now(self.next_qn(when), cn, "", "", True)
         connection.send(message, max(when, self._now), frame=self._frame(self.behaviour, message))
+        self._faulty(None, "composed", when, self._acted())
 
     def bring(self, request: Message, areas: Iterable[str], now: float) -> None:
         """Send the records that a request asked for; nobody acknowledges them, 9012 follows them."""
@@ -429,6 +552,7 @@ class Reporter:
             message = self._composed_now(qn, request.cn, area, "", False)
             for packet in split(message, rules, lambda: self._spare_qn(now)) if behaviour.splits else (message,):
                 connection.send_bytes(self._frame(behaviour, self._shape(behaviour, packet, "history")))
+                self._faulty(None, "answered", now, self._acted())
 
     def _spare_qn(self, now: float) -> str:
         """Return a QN for what a platform asked for, so that those of the station's own uploads stay what they are."""
@@ -444,17 +568,20 @@ class Reporter:
     def _pump(self, now: float) -> None:
         """Give the link what it can take."""
         connection = self._connection
-        if connection is None or not self.queue:
+        waiting = self._waiting
+        if connection is None or not waiting:
             return
         at, room = 0, self.settings.in_flight - len(self._sent or ())
-        while room > 0 and at < len(self.queue):
-            upload = self.queue[at]
+        while room > 0 and at < len(waiting):
+            upload = waiting[at]
             if upload.not_before > now or self._waits_for_sister(upload):
                 at += 1
                 continue
-            del self.queue[at]
+            del waiting[at]
             upload.not_before = 0.0
             room -= self._send(upload, connection, now)
+        if not waiting:
+            self._waiting = None  # a city of stations has nothing to say most of the time
 
     def _waits_for_sister(self, upload: Upload) -> bool:
         """Say whether a packet with the same QN is under way, where the packets of a message share it."""
@@ -464,24 +591,32 @@ class Reporter:
         """Give a message to the link; say whether its answer is awaited."""
         behaviour = upload.behaviour or self.behaviour
         upload.tries += 1
+        upload.repeats = 0
         message = behaviour.transmit(upload, self, now)
         if behaviour.shape:
             message = self._shape(behaviour, message, upload.kind)
-        if (upload.back_fill or upload.tries > 1) and self.settings.rules.back_fill_field and behaviour.marks_back_fill:
-            message = _back_filled(message)
+        if (upload.back_fill or upload.tries > 1) and self.settings.rules.back_fill_field:
+            if behaviour.marks_back_fill:
+                message = _back_filled(message)
+            else:
+                behaviour.acted("marks_back_fill")
         frame = self._frame(behaviour, message)
+        damaging = self._acted()
         connection.send(message, now, frame=frame)
-        if behaviour.sends_twice(upload.kind):
-            connection.send_bytes(frame)
-        self.messages += 1
         awaited = message.wants_answer
         if awaited:
             if self._sent is None:
                 self._sent = {}
             self._sent[message.qn] = upload
+        if behaviour.link and not upload.on_link:
+            if self._marked is None:
+                self._marked = []
+            self._marked.append((frame, upload))
         if self.witness:
-            damaged = bool(behaviour.names) and frame != self._frame(_RIGHT, upload.message)
-            self.witness.sent(self, upload, now, damaged)
+            self.witness.sent(self, upload, now, damaging)
+        if behaviour.sends_twice(upload.kind):
+            connection.send_bytes(frame)
+            self._faulty(upload, "repeated", now, self._acted())
         return awaited
 
     def _frame(self, behaviour: Behaviour, message: Message) -> bytes:
@@ -499,7 +634,7 @@ class Reporter:
 
     def _give_back(self, uploads: Iterable[Upload]) -> None:
         """Queue uploads again, each at its place: the queue is in the order in which they were composed."""
-        self.queue = sorted((*self.queue, *uploads), key=lambda upload: upload.number)
+        self._waiting = sorted((*self.queue, *uploads), key=lambda upload: upload.number)
 
     def _shape(self, behaviour: Behaviour, message: Message, kind: str) -> Message:
         for edit in behaviour.shape:
@@ -514,7 +649,7 @@ class Reporter:
             return
         for event in connection.events():
             self._on_event(event, connection, now)
-        if self.queue:
+        if self._waiting:
             self._pump(now)
 
     def _taken(self, qn: str) -> Upload | None:
@@ -533,6 +668,7 @@ class Reporter:
             if upload and self.witness:
                 self.witness.acknowledged_by(self, upload, now)
             if self.behaviour.answers_acknowledgements:
+                self.behaviour.acted("answers_acknowledgements")
                 self._reply(connection, request_answer(event.upload, self.settings.rules))
         elif isinstance(event, SendTimedOut):
             self._unanswered(event, now)
@@ -553,8 +689,18 @@ class Reporter:
             return
         if self.behaviour.new_qn_on_resend and upload.tries <= self._recount:
             renamed = copy_message(upload.message, QN=self.next_qn(now))
+            self.behaviour.acted("new_qn_on_resend")
+            self._faulty(upload, "repeated", now, self._acted())
             self._give_back([replace(upload, message=renamed)])
-        elif self.behaviour.keeps_unacknowledged and self._next_report is not None:
+            return
+        missing = self._recount + 1 - event.sent
+        if missing > 0 and not self.behaviour.new_qn_on_resend:
+            self.behaviour.acted("recount", missing)
+            self._faulty(upload, "withheld", now, self._acted(each=True))
+        if not self.behaviour.keeps_unacknowledged:
+            self.behaviour.acted("keeps_unacknowledged")
+            self.withheld(now)
+        if self.behaviour.keeps_unacknowledged and self._next_report is not None:
             upload.not_before = max(self._next_report, now)
             upload.delayed = True
             self._give_back([upload])
@@ -565,6 +711,8 @@ class Reporter:
         request = event.message
         rules = self.settings.rules
         if request.cn in self.behaviour.ignored_requests:
+            self.behaviour.acted("ignored_requests")
+            self.withheld(now)
             return
         refusal = self._refusal(request)
         self._reply(connection, request_answer(request, rules, refusal or QnRtn.READY))
@@ -579,8 +727,12 @@ class Reporter:
         if isinstance(found, list):
             self._reply_data(connection, request, found)
         row = command_row(request.cn, False, rules.edition)
-        if request.cn not in self.behaviour.silent_results and (row is None or _RESULT in row.reply):
-            self._reply(connection, request_result(request, rules, result))
+        if row is None or _RESULT in row.reply:
+            if request.cn in self.behaviour.silent_results:
+                self.behaviour.acted("silent_results")
+                self.withheld(now)
+            else:
+                self._reply(connection, request_result(request, rules, result))
 
     def _reply_data(self, connection: Connection, request: Message, data: Items) -> None:
         settings, rules = self.settings, self.settings.rules
@@ -607,6 +759,7 @@ class Reporter:
 
     def _reply(self, connection: Connection, message: Message) -> None:
         connection.send_bytes(self._frame(self.behaviour, self._shape(self.behaviour, message, "reply")))
+        self._faulty(None, "answered", self._now, self._acted())
 
     # What every station answers
 

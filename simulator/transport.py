@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import Any, Final, cast
 
 __all__ = ["LoopbackNetwork", "MemoryNetwork"]
 
@@ -132,14 +132,33 @@ class _MemoryTransport(asyncio.Transport):
         self._loop = asyncio.get_running_loop()
         self._closing = False
         self._lost = False
+        self._deaf: list[bytes] | None = None  # what came while nobody reads
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         if not self._closing:
             self._loop.call_soon(self.peer._receive, bytes(data))
 
     def _receive(self, data: bytes) -> None:
-        if not self._closing:
+        if self._closing:
+            return
+        if self._deaf is not None:
+            self._deaf.append(data)
+        else:
             self.protocol.data_received(data)
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = cast(asyncio.Protocol, protocol)
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        if not self._closing:
+            self._loop.call_soon(self.peer._half_end)
+
+    def _half_end(self) -> None:
+        if not self._closing and not self.protocol.eof_received():
+            self.close()
 
     def is_closing(self) -> bool:
         return self._closing
@@ -168,10 +187,13 @@ class _MemoryTransport(asyncio.Transport):
         """Nothing is buffered."""
 
     def pause_reading(self) -> None:
-        """Nothing is buffered."""
+        if self._deaf is None:
+            self._deaf = []
 
     def resume_reading(self) -> None:
-        """Nothing is buffered."""
+        waiting, self._deaf = self._deaf, None
+        for data in waiting or ():
+            self._loop.call_soon(self._receive, data)
 
 
 class LoopbackNetwork:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Final
 
 from hdrh.histogram import HdrHistogram
@@ -39,7 +40,8 @@ class Books:
         acknowledged: Those that were answered.
         dropped: Those that were given up.
         late_s: The longest time from the instant at which a message was due on a link that was there to its sending.
-        damaged: Messages sent damaged on purpose, by fault.
+        faults: How often each fault acted: something went out, was withheld or was done to the link that would not
+            have been without it. What the link repeats, byte for byte, does not count again.
         open: Messages that are neither answered nor given up, by the whole second at which they were due.
     """
 
@@ -48,7 +50,7 @@ class Books:
         self.acknowledged = 0
         self.dropped_count = 0
         self.late_s = 0.0
-        self.damaged: dict[str, int] = {}
+        self.faults: dict[str, int] = {}
         self.open: dict[int, int] = {}
         self.latency = new_histogram()
         self.ledger = ledger
@@ -90,7 +92,7 @@ class Books:
             area,
         )
 
-    def sent(self, reporter: Reporter, upload: Upload, now: float, damaged: bool) -> None:
+    def sent(self, reporter: Reporter, upload: Upload, now: float, faults: Sequence[str]) -> None:
         self.messages += 1
         if not upload.message.wants_answer:
             self._settle(upload)
@@ -98,13 +100,26 @@ class Books:
             late = now - upload.due
             if late > self.late_s:
                 self.late_s = late
-        faults: tuple[str, ...] = ()
-        if damaged and upload.behaviour is not None:
-            faults = upload.behaviour.names
-            for name in faults:
-                self.damaged[name] = self.damaged.get(name, 0) + 1
+        if faults:
+            self._count(faults)
         if self.ledger is not None:
             self.ledger.sent(upload.entry, self._ms(now), faults)
+
+    def faulty(self, reporter: Reporter, upload: Upload | None, what: str, now: float, faults: Sequence[str]) -> None:
+        self._count(faults)
+        if self.ledger is not None:
+            entry = -1 if upload is None else upload.entry
+            self.ledger.faulty(entry, reporter.identity, self._ms(now), what, faults)
+
+    def on_link(self, identity: str, upload: Upload, name: str, now: float) -> None:
+        """Take note of what a fault of the link did to a message, or where one came in between."""
+        self._count((name,))
+        if self.ledger is not None:
+            self.ledger.faulty(upload.entry, identity, self._ms(now), "link", (name,))
+
+    def _count(self, faults: Sequence[str]) -> None:
+        for name in faults:
+            self.faults[name] = self.faults.get(name, 0) + 1
 
     def acknowledged_by(self, reporter: Reporter, upload: Upload, now: float) -> None:
         self.acknowledged += 1

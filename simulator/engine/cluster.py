@@ -41,6 +41,9 @@ CONNECT_S: Final = 20.0
 BEGIN_S: Final = 60.0
 #: How long a worker is waited for that can take over a shard.
 WORKERS_S: Final = 60.0
+#: How often a shard may be taken over, and be begun at all: one that kills its workers is not to kill them all.
+MAX_TAKEOVERS: Final = 10
+MAX_STINTS: Final = 100
 #: How long before the scenario begins everything is handed out.
 LEAD_S: Final = 2.0
 #: How often it is looked who is to be beaten, and how soon again where something is about to begin or to end.
@@ -367,6 +370,14 @@ class _Run:
             return
         if holder is not None:
             shard.why = shard.why or self._why(holder)
+        if shard.takeovers >= MAX_TAKEOVERS or len(shard.stints) >= MAX_STINTS:
+            self.fault = EnvironmentFault(
+                _("shard {shard} lost its worker too often: {why}").format(
+                    shard=f"{shard.index}/{len(self.shards)}", why=shard.why or "?"
+                ),
+                _("look into the logs of the workers: memory, time limits"),
+            )
+            return
         if self._hand_out(shard):
             shard.wanted_at = None
             return
@@ -431,6 +442,7 @@ class _Run:
 
     def _taken_over(self, shard: ShardState, before: int) -> None:
         """Write down that a shard goes on with another stint."""
+        shard.takeovers += 1
         stint = shard.stints[before]
         self.reasons.append(
             _("shard {shard} was taken over from {worker} at {at} s, all of it from {resume} s on: {why}").format(

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from stationgate.exits import EnvironmentFault
 from stationgate.language import _
@@ -30,7 +30,7 @@ from .sink import Sink
 from .sip_line import descriptors
 from .sip_sink import SipSink
 
-__all__ = ["HEARTBEAT_S", "NO_PLATFORM_S", "Options", "Progress", "run_fleet", "run_fleet_virtual"]
+__all__ = ["HEARTBEAT_S", "NO_PLATFORM_S", "Options", "Progress", "open_files", "run_fleet", "run_fleet_virtual"]
 
 #: A fleet of which no station connects within this long has no platform.
 NO_PLATFORM_S: Final = 15.0
@@ -92,10 +92,18 @@ class _Run:
         self.health: Health | None = None
         self.ledger: LedgerWriter | None = None
         self.early = False
+        self._broken: BaseException | None = None
+
+    def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Take note of an error of ours that nobody is there to catch: the run is over with it."""
+        error = context.get("exception")
+        if self._broken is None and error is not None and not isinstance(error, OSError):
+            self._broken = error
 
     async def live(self, epoch: float, base: float, target: tuple[str, int], sip_target: tuple[str, int]) -> None:
         """Play from loop time ``base`` on until the scenario is over."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._note)
         self.health = Health(loop.time(), wall=not self.virtual)
         options = self.options
         if options.ledger is not None:
@@ -128,6 +136,8 @@ class _Run:
             if not self.virtual:
                 drain_s = options.drain_s or GRACE_S
                 await shard.drain(drain_s, all_of_it=bool(options.drain_s), early=partial(self._over, shard))
+            if self._broken is not None:
+                raise self._broken
             if self.early or not self._failures(shard) or self.counts().connected:
                 return
             raise self._no_platform()
@@ -142,18 +152,23 @@ class _Run:
         loop = asyncio.get_running_loop()
         beat_s = VIRTUAL_HEARTBEAT_S if self.virtual else HEARTBEAT_S
         assert self.health is not None
-        while loop.time() < end:
-            before = loop.time()
-            wake = min(before + beat_s, end)
-            await asyncio.sleep(wake - before)
-            self.health.beat(loop.time(), loop.time() - wake)
+        woken = loop.time()
+        while woken < end:
+            # From the last time on, so that what is done below counts if it takes long.
+            wake = min(woken + beat_s, end)
+            await asyncio.sleep(wake - loop.time())
+            woken = loop.time()
+            self.health.beat(woken, woken - wake)
             if self.ledger is not None:
                 self.ledger.flush(loop.time())
+            if self._broken is not None:
+                raise self._broken
             if not settled and shard.complete:
                 # Stations stay: to look at all of them again for garbage would stop the loop for a second.
                 settled = True
                 gc.collect()
                 gc.freeze()
+                woken = loop.time()
             if wake < end:
                 if self.options.progress:
                     self.options.progress(self.counts())
@@ -228,6 +243,18 @@ class _Run:
         )
 
 
+def _leaves_links(scenario: Scenario) -> bool:
+    """Say whether a station may leave a link behind that stays open."""
+    names = {plan.name for plan in scenario.fault}
+    return "nat-rebinding" in names.union(*(group.faults for group in scenario.station))
+
+
+def open_files(scenario: Scenario, part: tuple[int, int]) -> int:
+    """Return how many descriptors the stations of a shard need."""
+    links, cameras = descriptors(scenario, part)
+    return links * (1 + _leaves_links(scenario)) + cameras
+
+
 def run_fleet(
     scenario: Scenario,
     options: Options | None = None,
@@ -246,7 +273,7 @@ def run_fleet(
     """
     options = options or Options(part=shard, progress=progress)
     links, cameras = descriptors(scenario, options.part)
-    check_descriptors(links + cameras)
+    check_descriptors(open_files(scenario, options.part))
     check_ports(links, len(scenario.target.sources))
     check_ports(cameras, len(scenario.sip.sources))
     run = _Run(scenario, options, virtual=False)

@@ -9,6 +9,7 @@ from typing import Any, Final, Protocol, cast
 
 from ..draws import draw
 from .timers import NEVER, Timers
+from .writing import FaultyWriter
 
 __all__ = ["BOOT_S", "RECONNECT_MAX_S", "RECONNECT_S", "WRITE_HIGH_WATER", "Core", "Dialling", "Line"]
 
@@ -50,10 +51,6 @@ class Dialling(Protocol):
         """Connect a line soon; it is told by :meth:`Line.connection_made` or :meth:`Line.failed`."""
         ...
 
-    def emitted(self, line: Line, data: bytes) -> bytes:
-        """Return what is written instead of the bytes of a station; usually the bytes."""
-        ...
-
 
 class Line(asyncio.Protocol):
     """A station that is switched on and its link.
@@ -78,6 +75,7 @@ class Line(asyncio.Protocol):
         "redial_at",
         "source",
         "transport",
+        "writer",
     )
 
     def __init__(self, core: Core, dialling: Dialling, source: str = "") -> None:
@@ -91,13 +89,14 @@ class Line(asyncio.Protocol):
         self.boot_at: float | None = None
         self.out_of_reach = False  #: no network
         self.redial_at: float | None = None
+        self.writer: FaultyWriter | None = None  #: stands before the transport where the link is faulty
         self._dialling = dialling
         self._retry_s = RECONNECT_S
         self._hash = hashlib.sha256(core.identity.encode())
 
     @property
     def digest(self) -> int:
-        """SHA-256 of the identity and every byte emitted so far."""
+        """SHA-256 of the identity and every byte that the station emitted so far, however its link then treats them."""
         return int.from_bytes(self._hash.digest())
 
     @property
@@ -145,6 +144,8 @@ class Line(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
+        if self.writer is not None:
+            self.writer.lost()
         now = self._dialling.timers.now()
         self.core.disconnected(now)
         if not (self.off or self.out_of_reach):
@@ -163,7 +164,7 @@ class Line(asyncio.Protocol):
         """Take note that no link could be had."""
         self.failures += 1
         if not (self.off or self.out_of_reach):
-            self._retry_s = min(2 * self._retry_s, RECONNECT_MAX_S)
+            self._retry_s = min(max(2 * self._retry_s, RECONNECT_S), RECONNECT_MAX_S)
             self.redial_at = self._dialling.timers.now() + self._pause()
         self._rearm()
 
@@ -193,10 +194,14 @@ class Line(asyncio.Protocol):
         """Write what the station has to say, and set its alarm."""
         transport = self.transport
         if transport is not None and self._dialling.gate():
-            data = self.core.data_to_send()
-            if data:
-                self._hash.update(data)
-                transport.write(self._dialling.emitted(self, data))
+            writer = self.writer
+            if writer is None:
+                data = self.core.data_to_send()
+                if data:
+                    self._hash.update(data)
+                    transport.write(data)
+            else:
+                self._hash.update(writer.take())
         self._rearm()
 
     def _rearm(self) -> None:
@@ -236,9 +241,8 @@ class Line(asyncio.Protocol):
         self.boot_at = None
         self.off = False
         self.core.reboot(at)
-        self._retry_s = RECONNECT_S
         if not self.out_of_reach:
-            self._dialling.dial(self)
+            self._dial_at_once()
 
     def lose_network(self) -> None:
         """The carrier goes: the link breaks off, the station goes on measuring."""
@@ -251,10 +255,23 @@ class Line(asyncio.Protocol):
         """The carrier is back: it dials at once, as all its neighbours do."""
         if self.out_of_reach:
             self.out_of_reach = False
-            self._retry_s = RECONNECT_S
             if not self.off:
-                self._dialling.dial(self)
+                self._dial_at_once()
             self._rearm()
+
+    def _dial_at_once(self) -> None:
+        """Dial now, or as soon as the link that was cut is gone."""
+        self._retry_s = RECONNECT_S if self.transport is None else 0.0
+        self._dialling.dial(self)
+
+    def moved(self) -> None:
+        """The link that stands is left as it is, and another one is opened at once."""
+        self.transport = None
+        if self.writer is not None:
+            self.writer.lost()
+        self.core.disconnected(self._dialling.timers.now())
+        self._dialling.dial(self)
+        self._rearm()
 
     def abort(self) -> None:
         """End the link at once."""
@@ -266,6 +283,8 @@ class Line(asyncio.Protocol):
         self.off = True
         self.boot_at = None
         self.armed = NEVER
+        if self.writer is not None:
+            self.writer.finish()
         if self.transport is None:
             return
         if self._dialling.gate():

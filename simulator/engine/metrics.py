@@ -55,12 +55,10 @@ class Exporter(Collector):
             yield GaugeMetricFamily(f"simulator_{label}", text, getattr(counts, name))
         for name, text in _COUNTERS.items():
             yield CounterMetricFamily(f"simulator_{name}", text, getattr(counts, name))
-        damaged = CounterMetricFamily(
-            "simulator_damaged_messages", "Messages sent damaged on purpose.", labels=["fault"]
-        )
+        acted = CounterMetricFamily("simulator_faults", "How often a fault acted.", labels=["fault"])
         for fault, count in sorted(counts.faults.items()):
-            damaged.add_metric([fault], count)
-        yield damaged
+            acted.add_metric([fault], count)
+        yield acted
 
     def close(self) -> None:
         """Serve no more."""

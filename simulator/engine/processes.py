@@ -11,20 +11,20 @@ import os
 import shutil
 import signal
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Final
 
-from stationgate.exits import EnvironmentFault, Fault
+from stationgate.exits import EnvironmentFault, Fault, reason
 from stationgate.language import Language, _, activate, current
 
 from ..clock import EPOCH
 from ..scenario import Scenario
 from .fleet import Options, Progress, run_fleet, run_fleet_virtual
-from .health import check_ports
+from .health import check_descriptors, check_ports
 from .result import Counts, FleetResult, merged, summed
 
 __all__ = ["FEW", "GATHER_S", "Plan", "play"]
@@ -94,7 +94,9 @@ def play(plan: Plan, show: Progress = lambda counts: None) -> FleetResult:
     if count == 1:
         return _play_alone(plan, show)
     if not plan.virtual:
+        # Here, so that no process has begun when another one finds that it may not.
         check_ports(plan.stations, len(plan.scenario.target.sources))
+        check_descriptors(max(plan.share(number, count).stations for number in range(count)))
     return _Processes(plan, count, show).play()
 
 
@@ -146,19 +148,21 @@ class _Processes:
             raise
         finally:
             self._end()
-            self._join_ledgers()
+            failure = self._join_ledgers()
         if self._faults:
             raise self._faults[0]
-        return merged(self._results[number] for number in sorted(self._results))
+        result = merged(self._results[number] for number in sorted(self._results))
+        return replace(result, degraded=True, reasons=(*result.reasons, failure)) if failure else result
 
     def _start(self) -> None:
-        for plan in self._plans:
-            ours, theirs = self._context.Pipe()
-            child = self._context.Process(target=_child, args=(theirs, plan, current()), daemon=True)
-            child.start()
-            theirs.close()
-            self._pipes.append(ours)
-            self._children.append(child)
+        with _no_interrupt():
+            for plan in self._plans:
+                ours, theirs = self._context.Pipe()
+                child = self._context.Process(target=_child, args=(theirs, plan, current()), daemon=True)
+                child.start()
+                theirs.close()
+                self._pipes.append(ours)
+                self._children.append(child)
         deadline = time.monotonic() + GATHER_S
         for pipe in self._pipes:
             if not pipe.poll(max(0.0, deadline - time.monotonic())):
@@ -216,24 +220,50 @@ class _Processes:
                 child.terminate()
                 child.join()
 
-    def _join_ledgers(self) -> None:
-        """Put the ledgers of the processes behind each other; they are sections of one."""
+    def _join_ledgers(self) -> str:
+        """Put the ledgers of the processes behind each other: they are sections of one. Tell what went wrong."""
         whole = self._plan.ledger
         if whole is None or len(self._plans) == 1:
-            return
-        with suppress(OSError), whole.open("ab") as target:  # where the disk is full the parts stay
-            for plan in self._plans:
-                assert plan.ledger is not None
-                if plan.ledger.exists():
-                    with plan.ledger.open("rb") as part:
-                        shutil.copyfileobj(part, target)
-                    target.flush()
-                    plan.ledger.unlink()
+            return ""
+        try:
+            with whole.open("ab") as target:
+                for plan in self._plans:
+                    assert plan.ledger is not None
+                    if plan.ledger.exists():
+                        before = target.tell()
+                        try:
+                            with plan.ledger.open("rb") as part:
+                                shutil.copyfileobj(part, target)
+                            target.flush()
+                        except OSError:
+                            os.ftruncate(target.fileno(), before)  # the part stays, so that none of it is there twice
+                            raise
+                        plan.ledger.unlink()
+        except OSError as error:
+            return _("the ledger {file} is not complete: {why}; its parts are {file}.0 and so on").format(
+                file=whole, why=reason(error)
+            )
+        return ""
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Hold Ctrl-C back, also in processes that begin meanwhile: each lets it in again when it is ready for it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _child(pipe: Connection, plan: Plan, language: Language) -> None:
     """Play one part: the main function of a process."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches all of a terminal; the first process tells the others
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     activate(language)
     pipe.send("ready")
     try:

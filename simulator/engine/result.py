@@ -36,7 +36,7 @@ class Counts:
     settled_s: float = field(
         default=0.0, compare=False
     )  #: run time before which everything was told, and answered or given up
-    faults: dict[str, int] = field(default_factory=dict)  #: messages sent damaged on purpose, by fault
+    faults: dict[str, int] = field(default_factory=dict)  #: how often each fault acted
 
 
 #: What is as bad as the worst shard; everything else adds up.

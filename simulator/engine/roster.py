@@ -81,7 +81,8 @@ class ShardState:
     stints: dict[int, Posting] = field(default_factory=dict)
     settled_s: float = 0.0  #: run time before which everything is acknowledged, and in the ledger that is here
     wanted_at: float | None = None  #: since when a worker is looked for
-    why: str = ""  #: why it was taken over the last time
+    takeovers: int = 0
+    why: str = ""  #: why its holder is to be succeeded
     done: bool = False
 
     @property

@@ -7,7 +7,7 @@ import hashlib
 from collections import deque
 from collections.abc import Callable, Iterable
 from functools import partial
-from typing import Final
+from typing import Final, cast
 
 from ..ledger import LedgerWriter
 from ..personalities.camera import Camera
@@ -19,6 +19,7 @@ from .line import Core, Line
 from .result import Counts
 from .sip_line import SipLine, SipSockets
 from .timers import NEVER, Timers
+from .writing import Faulty, FaultyWriter
 
 __all__ = ["CONNECTING", "CONNECT_TIMEOUT_S", "Builder", "Shard"]
 
@@ -134,6 +135,8 @@ class Shard:
         core = self._build(member, at, self.resume_at)
         source = self._source(member)
         line = SipLine(core, self, source) if isinstance(core, Camera) else Line(core, self, source)
+        if getattr(core, "has_faulty_link", False):
+            line.writer = FaultyWriter(line, cast(Faulty, core), self.timers, self.seed, self.books)
         self.lines[member.identity] = line
         line.start()
 
@@ -242,10 +245,6 @@ class Shard:
         local = (line.source, 0) if line.source else None
         await asyncio.get_running_loop().create_connection(partial(_itself, line), host, port, local_addr=local)
 
-    def emitted(self, line: Line, data: bytes) -> bytes:
-        """Return what is written instead of a station's bytes."""
-        return data
-
     # Sums
 
     def settled_s(self) -> float:
@@ -265,7 +264,7 @@ class Shard:
             dropped=books.dropped_count,
             late_s=books.late_s,
             settled_s=self.settled_s(),
-            faults=dict(books.damaged),
+            faults=dict(books.faults),
         )
         for line in lines:
             found.connected += line.connects > 0

@@ -79,7 +79,7 @@ class SipLine(Line):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(WRITE_HIGH_WATER)
-        if self.off or self.out_of_reach:
+        if self.off or self.out_of_reach or not self._dialling.gate():
             self.transport.abort()
             return
         peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
@@ -99,7 +99,7 @@ class SipLine(Line):
     def message_received(self, message: Request | Response, data: bytes, peer: tuple[str, int]) -> None:
         """Take in a datagram that is for this camera."""
         at, flow = self.socket, self.core.flow
-        if at is None or flow is None:
+        if at is None or flow is None or not self._dialling.gate():
             return
         if peer != flow.peer:
             flow = Flow("UDP", peer, at.local)
@@ -121,6 +121,8 @@ class SipLine(Line):
     def flush(self) -> None:
         """Write what the camera has to say, take note of what became of it, and set its alarm."""
         core = self.core
+        if not self._dialling.gate():
+            return  # nothing is woken any more either
         for body in core.told():
             self._hash.update(body)
         for flow, data in core.datagrams_to_send():
@@ -135,7 +137,6 @@ class SipLine(Line):
     def _write(self, flow: Flow, data: bytes) -> None:
         if self.waits:
             return  # the network is away, and what is written goes nowhere
-        data = self._dialling.emitted(self, data)
         if self.socket is not None:
             self.socket.send(data, flow.peer)
         elif self.transport is not None and flow == self.core.flow:

@@ -23,7 +23,7 @@ from stationgate.exits import ExitCode, Fault
 from stationgate.language import Language, activate
 
 from ..scenario import Scenario
-from .fleet import HEARTBEAT_S, Options, run_fleet
+from .fleet import HEARTBEAT_S, Options, open_files, run_fleet
 from .health import check_descriptors
 from .lease import Lease
 from .result import FleetResult
@@ -174,9 +174,9 @@ class Stint:
         self._fault: tuple[str, str, int] | None = None
 
     @property
-    def stations(self) -> int:
-        """Stations of the shard."""
-        return len(range(self.assignment.shard, self.scenario.count, self.assignment.of))
+    def open_files(self) -> int:
+        """Descriptors that its stations need."""
+        return open_files(self.scenario, (self.assignment.shard, self.assignment.of))
 
     # What the thread does
 
@@ -206,7 +206,7 @@ class Stint:
 
     def _play(self) -> FleetResult:
         with _starting:  # the limit of open files is the process's, and several stints share it
-            check_descriptors(sum(stint.stations for stint in {self, *_STINTS.values()}))
+            check_descriptors(sum(stint.open_files for stint in {self, *_STINTS.values()}))
         assignment, lease, clock = self.assignment, self.lease, self._clock
         options = Options(
             part=(assignment.shard, assignment.of),

@@ -9,16 +9,29 @@ registers them all. Faults of cameras are apart: they are quirks of :mod:`gb2818
 from __future__ import annotations
 
 # Importing a layer registers its faults, in this order.
-from . import of_cameras, on_bytes, on_measurements, on_protocol, on_world  # noqa: F401
-from .registry import CAMERA_FAULTS, FAULTS, Fault, UnknownFaultError, behaviour_with, faults_of, find, quirks_with
+from . import of_cameras, on_bytes, on_link, on_measurements, on_protocol, on_world  # noqa: F401
+from .registry import (
+    CAMERA_FAULTS,
+    FAULTS,
+    NOT_JUDGED,
+    Fault,
+    UnknownFaultError,
+    behaviour_with,
+    faults_of,
+    find,
+    mutants_of,
+    quirks_with,
+)
 
 __all__ = [
     "CAMERA_FAULTS",
     "FAULTS",
+    "NOT_JUDGED",
     "Fault",
     "UnknownFaultError",
     "behaviour_with",
     "faults_of",
     "find",
+    "mutants_of",
     "quirks_with",
 ]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from difflib import get_close_matches
-from typing import Final
+from typing import Any, Final
 
 from gb28181.device import Quirks
 from gb28181.errors import LocalProtocolError
+from hj212 import Message
 from stationgate.language import _
 
 from ..behaviour import Behaviour
@@ -22,12 +23,14 @@ __all__ = [
     "LOGGERS",
     "MEASURING",
     "METERS",
+    "NOT_JUDGED",
     "Fault",
     "UnknownFaultError",
     "behaviour_with",
     "fault",
     "faults_of",
     "find",
+    "mutants_of",
     "quirks_with",
 ]
 
@@ -41,6 +44,9 @@ CAMERAS: Final = ("camera", "recorder")
 #: Whatever speaks HJ 212.
 ALL: Final = (*DOORS, *MEASURING)
 
+#: What a suite says of how a link carries what a station sends: TCP may cut and join as it likes, links break.
+NOT_JUDGED: Final = "NOT_APPLICABLE"
+
 Edit = Callable[[Behaviour], None]
 
 
@@ -53,7 +59,8 @@ class Fault:
         families: Families of kinds of station that can have it: ``door``, ``logger``, ``meter``, ``camera``,
             ``recorder``.
         layer: ``bytes``, ``protocol`` or ``world``.
-        expected: What a suite should say of the requirement it breaks: ``FAIL``, ``WARN`` or ``INCONCLUSIVE``.
+        expected: What a suite should say of the requirement it breaks: ``FAIL``, ``WARN`` or ``INCONCLUSIVE``;
+            :data:`NOT_JUDGED` where it breaks none of a station's.
         en: What it does.
         zh: The same in Chinese.
         apply: Replaces the piece.
@@ -121,12 +128,61 @@ def faults_of(family: str) -> dict[str, Fault]:
     return {name: fault for name, fault in (FAULTS | CAMERA_FAULTS).items() if fault.fits(family)}
 
 
-def behaviour_with(names: Iterable[str] = ()) -> Behaviour:
-    """Return the correct behaviour with the named faults built in, in that order."""
-    behaviour = Behaviour(names=tuple(names))
+def mutants_of(family: str) -> dict[str, Fault]:
+    """Return the faults of a family that a suite judges: each makes a station that must not pass."""
+    return {name: fault for name, fault in faults_of(family).items() if fault.expected != NOT_JUDGED}
+
+
+def behaviour_with(names: Iterable[str] = (), acts: list[str] | None = None) -> Behaviour:
+    """Return the correct behaviour with the named faults built in, in that order.
+
+    Args:
+        names: Names of faults.
+        acts: Where the name of a fault is put each time that it acts: that one of its pieces does something else than
+            the right piece would have done. Who counts empties it.
+    """
+    behaviour = Behaviour(names=tuple(names), acts=acts)
     for name in behaviour.names:
-        find(name).apply(behaviour)
+        if acts is None:
+            find(name).apply(behaviour)
+        else:
+            _apply_watched(find(name), behaviour, acts)
     return behaviour
+
+
+_RIGHT: Final = Behaviour()
+_NO_PIECES: Final = frozenset({"names", "acts", "blame", "link", "shape"})
+_PIECES: Final = tuple(each.name for each in fields(Behaviour) if each.name not in _NO_PIECES)
+
+
+def _apply_watched(fault: Fault, behaviour: Behaviour, acts: list[str]) -> None:
+    """Build a fault in, and let each of its pieces take note of what it does wrong."""
+    before = {piece: getattr(behaviour, piece) for piece in _PIECES}
+    edits = len(behaviour.shape)
+    fault.apply(behaviour)
+    for piece, old in before.items():
+        new = getattr(behaviour, piece)
+        if new is old:
+            continue
+        behaviour.blame[piece] = fault.name
+        if callable(new) and piece != "mn":  # an MN is asked for at many places; whoever writes it takes note
+            setattr(behaviour, piece, _watched(new, getattr(_RIGHT, piece), fault.name, acts))
+    for at in range(edits, len(behaviour.shape)):
+        behaviour.shape[at] = _watched(behaviour.shape[at], lambda message, kind: message, fault.name, acts)
+
+
+def _watched(piece: Callable[..., Any], right: Callable[..., Any], name: str, acts: list[str]) -> Callable[..., Any]:
+    def act(*given: Any) -> Any:
+        found, wanted = piece(*given), right(*given)
+        if found is not wanted and _plain(found) != _plain(wanted):
+            acts.append(name)
+        return found
+
+    return act
+
+
+def _plain(value: object) -> object:
+    return bytes(value) if isinstance(value, Message) else value
 
 
 def fault(

@@ -18,6 +18,9 @@ kind    fields behind it                    meaning
 ``s``   number, at[, faults]                sent, once for each time
 ``a``   number, at                          acknowledged by the platform
 ``d``   number, at, why                     given up by the station: it will not be sent any more
+``f``   number, at, what, faults, identity  faults acted that leave the message acceptable, or (number -1) where there
+        is none: ``composed`` with them, ``withheld``, ``answered``, ``repeated``,
+        ``timed``, or done to it on the ``link``; a name for each time
 ``x``   count                               so many lines are missing here, they could not be written
 ``e``   at                                  the writer was closed: nothing is missing behind this line
 ======  ==================================  ==================================================================

@@ -21,9 +21,9 @@ MAX_LINE_BYTES: Final = 1 << 20
 _QUOTED_BYTES: Final = 40
 
 #: Kind -> number of fields that a line of it must have at least.
-_FIELDS: Final = {"c": 11, "s": 3, "a": 3, "d": 4, "x": 2, "e": 2}
+_FIELDS: Final = {"c": 11, "s": 3, "a": 3, "d": 4, "f": 6, "x": 2, "e": 2}
 #: Kind -> which of its fields are whole numbers.
-_NUMBERS: Final = {"c": (1, 6, 7, 8), "s": (1, 2), "a": (1, 2), "d": (1, 2), "x": (1,), "e": (1,)}
+_NUMBERS: Final = {"c": (1, 6, 7, 8), "s": (1, 2), "a": (1, 2), "d": (1, 2), "f": (1, 2), "x": (1,), "e": (1,)}
 
 #: A line as it stands there: kind and fields; see :mod:`simulator.ledger.lines`.
 Line = list[Any]

@@ -139,6 +139,19 @@ class LedgerWriter:
         """Note that the platform acknowledged a message: from now on it must have it."""
         self._put(b'["a",%d,%d]\n' % (number, at_ms))
 
+    def faulty(self, number: int, identity: str, at_ms: int, what: str, faults: Sequence[str]) -> None:
+        """Note that faults acted without damaging a message on its way to the link.
+
+        Args:
+            number: The message; -1 where there is none.
+            identity: The station's.
+            at_ms: When, or the instant it is about.
+            what: ``composed``, ``withheld``, ``answered``, ``repeated``, ``timed`` or ``link``.
+            faults: Their names, once for each time.
+        """
+        names = ",".join(map(_quote, faults))
+        self._put(f'["f",{number},{at_ms},{_quote(what)},[{names}],{_quote(identity)}]\n'.encode("ascii"))
+
     def dropped(self, number: int, at_ms: int, why: str) -> None:
         """Note that the station gives a message up."""
         self._put(f'["d",{number},{at_ms},{_quote(why)}]\n'.encode("ascii"))

@@ -18,7 +18,7 @@ from ..codes import Codes
 from ..draws import draw
 from ..faults import find, quirks_with
 from ..faults.registry import CAMERAS
-from ..reporter import Witness
+from ..reporter import Reporter, Witness
 from ..scenario import Event, FaultPlan, Member, Scenario, SiteGroup, StationGroup, selection
 from ..world import Intervention, Line, Shift, Site, SiteTemplate, Unit, What
 from .camera import Camera, Tally, account_of, rules_of
@@ -86,7 +86,8 @@ class Building:
             resume_at: Run time from which it is taken over from another process.
         """
         core = _MAKERS[member.group.personality.family](self, member, at, resume_at)
-        if resume_at is not None and core.timeline is not None and core.last_due is not None:
+        taken_over = resume_at is not None and isinstance(core, Reporter)
+        if taken_over and core.timeline is not None and core.last_due is not None:
             core.timeline.passed(member.identity, core.last_due)
         return core
 

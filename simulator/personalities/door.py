@@ -92,6 +92,8 @@ class DoorController(Reporter):
             self.world.last_person = person
             self.schedule(now + RECORD_DELAY_S, partial(self._record, opening))
         elif self.behaviour.invents_remote_openings:
+            self.behaviour.acted("invents_remote_openings")
+            self._faulty(None, "composed", now, self._acted())
             invented = Opening(Method.PASSWORD, self.world.last_person, now)
             self.schedule(now + RECORD_DELAY_S, partial(self._record, invented))
 
@@ -126,13 +128,21 @@ class DoorController(Reporter):
         index = self._report_index
         self._report_index += 1
         self._next_report = due + behaviour.interval_s(self._interval, index)
-        if behaviour.skips_report(index) or self._locked_up:
+        if self._is_locked_up() or behaviour.skips_report(index):
+            self.withheld(due)
             return
         form = behaviour.periodic_form or self.settings.form
+        for piece in ("periodic_form", "report_signals"):
+            behaviour.acted(piece)
         items: Items = [[["DataTime", format_time(self.device_time(due))]]]
         for signal in behaviour.report_signals:
             items.append(self._state_item(signal, "periodic", form))
         self.put("periodic", due, items, cn=form)
+
+    def _is_locked_up(self) -> bool:
+        if self._locked_up:
+            self.behaviour.acted("locks_up_on_fault")
+        return self._locked_up
 
     def _state_item(self, signal: str, kind: str, form: str) -> list[list[str]]:
         code = self.codes.signal(signal)
@@ -142,23 +152,32 @@ class DoorController(Reporter):
         return [[f"{code}-Info", value]]
 
     def _change(self, signal: str, now: float) -> None:
-        if self._locked_up or not self.behaviour.tells_change(signal, getattr(self.world, signal)):
+        if self._is_locked_up() or not self.behaviour.tells_change(signal, getattr(self.world, signal)):
+            self.withheld(now)
             return
         when = format_time(self.device_time(now))
-        for _ in range(self.behaviour.change_reports):
+        for again in range(self.behaviour.change_reports):
+            if again:
+                self.behaviour.acted("change_reports")
             self.put("change", now, [[["DataTime", when]], self._state_item(signal, "change", "3020")], "3020")
         if self.behaviour.event_restarts_timer:
+            self.behaviour.acted("event_restarts_timer")
+            self._faulty(None, "timed", now, self._acted())
             self._next_report = now + self._interval
 
     def _record(self, opening: Opening, now: float) -> None:
         behaviour, codes = self.behaviour, self.codes
-        for _ in range(0 if self._locked_up else behaviour.records(opening)):
+        count = 0 if self._is_locked_up() else behaviour.records(opening)
+        if not count:
+            self.withheld(now)
+        for _ in range(count):
             moment = [["DataTime", format_time(self.device_time(now))]]
             state = [[f"{codes.door}-Info", behaviour.state("door", 1, "record")]]
             method = [[f"{codes.method}-Info", behaviour.method_code(opening, self)]]
             person = [[f"{codes.person}-Info", behaviour.person_code(opening, self)]]
             opened_at = [[f"{codes.opened_at}-Info", behaviour.opened_at(opening, self)]]
             if behaviour.record_in_pieces:
+                behaviour.acted("record_in_pieces")
                 self.put("record", now, [moment, state, method], "3020")
                 later = [moment, person, opened_at]
                 self.schedule(now + 10.0, lambda t, rest=later: self.put("record", t, rest, "3020"))  # type: ignore[misc]

@@ -10,6 +10,7 @@ from typing import Final
 
 from hj212 import Edition
 from hj212.tables.commands import command_row
+from stationgate.language import _
 
 from ..world import Level, Signal, Summary, code_of, converted, signal_of, signals, stated, unlisted
 
@@ -249,7 +250,11 @@ def _chosen(
         if signal is None or code is None:
             if word not in levels:
                 known = [each for s in signals(outlet) if (each := code_of(s, edition.value))]
-                raise UnknownFactorError(f"{word!r} is no factor of {outlet} in {edition.value}: {', '.join(known)}")
+                raise UnknownFactorError(
+                    _("{code!r} is no factor of {outlet} in {edition}: {known}").format(
+                        code=word, outlet=outlet, edition=edition.value, known=", ".join(known)
+                    )
+                )
             signal, code = signal or unlisted(outlet, word, len(found)), word
         found.append((signal, code))
     usual = DEFAULTS.get(outlet)
@@ -267,7 +272,7 @@ def _leveled(
         chosen = chosen[:1]
     unused = [word for word in levels if not any(word in (signal.name, code) for signal, code in chosen)]
     if unused:
-        raise UnknownFactorError(f"{unused[0]!r} has a level and is not reported")
+        raise UnknownFactorError(_("{code!r} has a level and is not reported").format(code=unused[0]))
     named = {signal.name: levels.get(code) or levels.get(signal.name) for signal, code in chosen}
     found = [signal if (level := named[signal.name]) is None else stated(signal, level) for signal, _code in chosen]
     return tuple(found), tuple(code for _signal, code in chosen)

@@ -179,6 +179,7 @@ class DataLogger(Sampler):
         sums, plan = self._sums, self.settings.plan
         begin, end = sums.begin(level), sums.end(level)
         if self.behaviour.omits(_KIND[window], begin // 1000):
+            self.withheld(due)
             return
         sound: list[tuple[int, int]] = []
         if plan.factors.outlet == NOISE:

@@ -292,10 +292,15 @@ class Sampler(Reporter):
         device_ms = self._device_ms(due)
         index = device_ms // self._interval_ms
         wait = behaviour.interval_s(self._interval, index)
-        self._next_report = round(due + wait, 3) if wait != self._interval else self._tick_from(due + 0.001)
+        if wait != self._interval or round((due - self._first) * 1000) % self._interval_ms == 0:
+            self._next_report = round(due + wait, 3)
+        else:
+            self._next_report = self._tick_from(due + 0.001)  # a timer that was wrong for a while is right again
         columns = self._read(due)
         if not self._asked & _SILENT and not behaviour.skips_report(index):
             self._tell_now(due, shown(device_ms // 1000), columns)
+        elif behaviour.acts:
+            self.withheld(due)
         if plan.levels:
             sums = self._sums
             if not sums.open(device_ms):

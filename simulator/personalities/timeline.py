@@ -8,6 +8,7 @@ from typing import Generic, TypeVar
 from ..behaviour import Behaviour
 from ..draws import draw
 from ..faults import behaviour_with
+from ..faults.on_link import WAYS
 from ..scenario import FaultPlan
 
 __all__ = ["Behaviours", "FaultTimeline"]
@@ -19,15 +20,16 @@ T = TypeVar("T")
 class Behaviours:
     """Behaviours by the names of their faults, each built once and shared by all stations that have them."""
 
-    __slots__ = ("_known",)
+    __slots__ = ("_acts", "_known")
 
     def __init__(self) -> None:
         self._known: dict[tuple[str, ...], Behaviour] = {}
+        self._acts: list[str] = []  # of whichever station is at work; it empties it at once
 
     def __call__(self, names: tuple[str, ...]) -> Behaviour:
         found = self._known.get(names)
         if found is None:
-            found = self._known[names] = behaviour_with(names)
+            found = self._known[names] = behaviour_with(names, self._acts)
         return found
 
 
@@ -55,6 +57,11 @@ class FaultTimeline(Generic[T]):
         self._plans = plans
         self._seed = seed
         self._done: dict[tuple[int, str], float] = {}  # when a fault that acts once did
+
+    @property
+    def has_faulty_link(self) -> bool:
+        """Whether one of them is a fault of the link."""
+        return any(name in WAYS for name in (*self._always, *(plan.name for plan in self._plans)))
 
     def behaviour(self, identity: str, due: float) -> T:
         """Return how a station behaves in what is due at run time ``due``."""

@@ -16,7 +16,7 @@ import pytest
 from simulator import FAULTS
 from simulator.cli import build
 from simulator.engine import Counts, FleetResult, health, run_fleet_virtual
-from simulator.faults import CAMERA_FAULTS
+from simulator.faults import CAMERA_FAULTS, mutants_of
 from simulator.scenario import load, template
 from stationgate.exits import UsageFault, run
 
@@ -261,8 +261,19 @@ class TestNew:
 
 
 class TestFaults:
-    def test_json(self, simulator: Simulator) -> None:
+    def test_what_the_suite_judges_comes_without_asking(self, simulator: Simulator) -> None:
+        """Each name is accepted by ``conformance demo --fault``, and the suite says of it what ``expected`` says."""
         code, out, err = simulator("faults", "--json")
+        rows = [json.loads(line) for line in out.splitlines()]
+        assert (code, err) == (
+            0,
+            f"for scenarios there are more ({len(ALL_FAULTS) - len(rows)}): simulator faults --all\n",
+        )
+        assert [row["name"] for row in rows] == list(mutants_of("door"))
+        assert {row["expected"] for row in rows} == {"FAIL", "WARN", "INCONCLUSIVE"}
+
+    def test_json(self, simulator: Simulator) -> None:
+        code, out, err = simulator("faults", "--json", "--all")
         rows = [json.loads(line) for line in out.splitlines()]
         assert (code, err) == (0, "")
         assert [row["name"] for row in rows] == list(ALL_FAULTS)
@@ -273,11 +284,11 @@ class TestFaults:
             assert row["summary"] == fault.en
 
     def test_summary_in_chinese(self, simulator: Simulator) -> None:
-        _, out, _ = simulator("faults", "--json", "--lang", "zh")
+        _, out, _ = simulator("faults", "--all", "--json", "--lang", "zh")
         assert [json.loads(line)["summary"] for line in out.splitlines()] == [fault.zh for fault in ALL_FAULTS.values()]
 
     def test_text_has_a_line_for_each(self, simulator: Simulator) -> None:
-        code, out, _ = simulator("faults")
+        code, out, _ = simulator("faults", "--all")
         assert code == 0
         assert [line.split()[0] for line in out.splitlines()] == list(ALL_FAULTS)
 

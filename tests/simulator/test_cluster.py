@@ -216,17 +216,29 @@ def wait_until(holds: Callable[[], bool], limit_s: float = PATIENCE_S) -> None:
 # What is played
 
 
+#: Kinds of station and the MN of the first of each.
+KINDS = {
+    "door": "64010000ACCE550000000001",
+    "water": "6401000032AB000000000001",
+    "power": "6401000044AB000000000001",
+}
+
+
 def city(duration_s: float, port: int = 1) -> Scenario:
-    """Doors that nobody uses: each reports every other second, all at the same instants."""
-    group = StationGroup(kind="door", count=STATIONS, interval_s=INTERVAL_S, openings_per_hour=0)
-    return Scenario(seed=7, duration_s=duration_s, start=START, target=Target(HOST, port), station=(group,))
+    """Doors that nobody uses, loggers and meters: each reports every other second, all at the same instants."""
+    groups = tuple(
+        StationGroup(kind=kind, count=STATIONS // len(KINDS), mn=mn, interval_s=INTERVAL_S, openings_per_hour=0)
+        for kind, mn in KINDS.items()
+    )
+    return Scenario(seed=7, duration_s=duration_s, start=START, target=Target(HOST, port), station=groups)
 
 
 def toml(port: int) -> str:
-    return (
-        f"seed = 7\nstart = {START.isoformat()}\n[target]\nport = {port}\n[[station]]\ncount = {STATIONS}\n"
-        f"interval_s = {INTERVAL_S:g}\nopenings_per_hour = 0\n"
-    )
+    groups = [
+        f'[[station]]\nkind = "{kind}"\ncount = {STATIONS // len(KINDS)}\nmn = "{mn}"\ninterval_s = {INTERVAL_S:g}\n'
+        for kind, mn in KINDS.items()
+    ]
+    return f"seed = 7\nstart = {START.isoformat()}\n[target]\nport = {port}\n" + "".join(groups)
 
 
 def composed(ledger: Path) -> set[tuple[str, str]]:

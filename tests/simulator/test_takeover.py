@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,14 +18,15 @@ from hypothesis import strategies as st
 from hj212.aio import Platform, PlatformEvent
 from hj212.events import MessageReceived
 from simulator import Scenario
-from simulator.engine import Counts, FleetResult, Options, run_fleet, run_fleet_virtual
+from simulator.engine import Counts, FleetResult, Options, Plan, cluster, run_fleet, run_fleet_virtual
 from simulator.engine import stint as stints
 from simulator.engine.collecting import Part, join
 from simulator.engine.lease import Lease, Succession
 from simulator.engine.roster import Posting, ShardState, Worker
 from simulator.engine.stint import Answer, Assignment, Order, Stint
 from simulator.ledger.reading import LedgerFile
-from simulator.scenario import StationGroup, Target
+from simulator.scenario import SipTarget, StationGroup, Target, parse
+from stationgate.exits import EnvironmentFault
 
 pytestmark = pytest.mark.usefixtures("nothing_left_open")
 
@@ -101,10 +103,29 @@ class TestSettled:
         assert summed([]).settled_s == 0.0
 
 
+@pytest.mark.parametrize("resume_at", [100.0, 600.0, 601.5, 1234.567])
+@pytest.mark.parametrize("kind", ["door", "water", "air", "noise", "power"])
+def test_every_kind_goes_on_as_if_nothing_had_been(kind: str, resume_at: float, tmp_path: Path) -> None:
+    """What is due later than the watermark is told to the byte, and nothing that was never to be told."""
+    sites = "[[site]]\nname = 'works'\ncount = 2\n"
+    text = f"duration_s = 2000\n{sites}[[station]]\nkind = '{kind}'\nsite = 'works'\n"
+    plan = parse(text)
+    for name, since in (("whole", None), ("rest", resume_at)):
+        run_fleet_virtual(plan, Options(epoch=EPOCH, ledger=tmp_path / name, resume_at=since))
+    whole, rest = told(tmp_path / "whole"), told(tmp_path / "rest")
+    later = {message for message, due_ms in whole.items() if due_ms >= (EPOCH + resume_at) * 1000}
+    assert later
+    assert later <= rest.keys() <= whole.keys()
+
+
+def told(ledger: Path) -> dict[tuple[str, ...], int]:
+    """Every message of a ledger as MN, QN, CN and data area, and when it was due."""
+    lines = (line for line in LedgerFile(ledger) if isinstance(line, list) and line[0] == "c")
+    return {(line[2], line[3], line[4], line[10]): line[8] for line in lines}
+
+
 @contextmanager
 def silent_platform() -> Iterator[int]:
-    import socket
-
     with socket.create_server((HOST, 0)) as server:
         yield server.getsockname()[1]
 
@@ -141,6 +162,13 @@ class TestTakeover:
         assert (result.counts.messages, result.counts.connected) == (0, 0)
         assert composed(tmp_path / "l") == set()
 
+    @pytest.mark.parametrize("transport", ["udp", "tcp"])
+    def test_shut_gate_holds_cameras_back_too(self, transport: str) -> None:
+        """They have lines of their own; with the gate open they register, with it shut nobody hears of them."""
+        heard = [heard_of_cameras(transport, is_open) for is_open in (True, False)]
+        assert b"REGISTER" in heard[0]
+        assert heard[1] == b""
+
     def test_gate_that_shuts(self) -> None:
         """From that instant on nothing is sent, although the run goes on, and links are broken off."""
         end = time.monotonic() + 1.0
@@ -150,6 +178,28 @@ class TestTakeover:
             )
         assert {int(qn[-5:]) for _, qn in received} == {0, 1}, "the start, and nothing of the report after two seconds"
         assert result.counts.settled_s < 2.01, "what was not told is not settled"
+
+
+def heard_of_cameras(transport: str, is_open: bool) -> bytes:
+    """What arrives from two cameras in half a second."""
+    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
+    with socket.socket(socket.AF_INET, kind) as server:
+        server.bind((HOST, 0))
+        if transport == "tcp":
+            server.listen()
+        server.setblocking(False)
+        sip = SipTarget(HOST, server.getsockname()[1], transport)
+        plan = Scenario(seed=3, duration_s=0.5, sip=sip, station=(StationGroup(kind="dome", count=2),))
+        with suppress(EnvironmentFault):  # this platform registers nobody
+            run_fleet(plan, Options(epoch=EPOCH, gate=lambda: is_open))
+        try:
+            if transport == "udp":
+                return server.recv(4096)
+            link, _peer = server.accept()
+            with link:
+                return link.recv(4096)
+        except BlockingIOError:
+            return b""
 
 
 # A stint without a cluster
@@ -385,6 +435,21 @@ class TestShardState:
         for n, settled_s in enumerate(told, 1):
             shard.hear(first, Answer(stamp=float(n), result=self.result(n, settled_s)), Order(), float(n))
             assert shard.settled_s == max(told[:n])
+
+
+@pytest.mark.parametrize(("takeovers", "waited_s"), [(cluster.MAX_TAKEOVERS, 0.0), (0, cluster.WORKERS_S + 1)])
+def test_a_shard_is_not_begun_for_ever(takeovers: int, waited_s: float) -> None:
+    """One that kills its workers ends the run, and so does one for which there is none."""
+    run = cluster._Run(Plan(scenario=city(1.0)), cluster.Cluster(scheduler="tcp://h:1"), lambda counts: None)
+    shard = ShardState(0, Succession(10.0), takeovers=takeovers, why="its worker left the cluster")
+    run.shards = [shard]
+    now = stints.steady()
+    run._look_after(shard, now)
+    run._look_after(shard, now + waited_s)
+    assert run.fault is not None
+    sentence = "lost its worker too often: its worker left" if takeovers else "no worker is left for shard 0/1"
+    assert sentence in run.fault.message
+    assert run.fault.exit_code == 4
 
 
 def test_clock_of_leases_only_goes_forward() -> None:

@@ -71,7 +71,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     """An event loop whose clock jumps.
 
     Args:
-        network: What ``create_server`` and ``create_connection`` stand on. Time does not move while it is not quiet.
+        network: What ``create_server``, ``create_connection`` and, in memory, ``create_datagram_endpoint`` stand on.
+            Time does not move while it is not quiet.
     """
 
     def __init__(self, network: LoopbackNetwork | MemoryNetwork) -> None:
@@ -103,6 +104,14 @@ class VirtualLoop(asyncio.SelectorEventLoop):
                 self.network.metered(protocol_factory), host, port, **kwargs
             )
         return protocol.transport, protocol.inner
+
+    async def create_datagram_endpoint(
+        self, protocol_factory: Any, local_addr: Any = None, remote_addr: Any = None, **kwargs: Any
+    ) -> Any:
+        if isinstance(self.network, MemoryNetwork) and remote_addr is None:
+            return self.network.create_datagram_endpoint(protocol_factory, local_addr or ("127.0.0.1", 0))
+        # The system may drop a datagram and tell nobody: time that waits for it would stand still for ever.
+        raise NotImplementedError("virtual time has datagrams in a memory network only, from a port to any other")
 
 
 def wall_epoch(loop: asyncio.AbstractEventLoop) -> float:

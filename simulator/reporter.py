@@ -158,10 +158,9 @@ class Reporter:
         "_report_index",
         "_sent",
         "_spare_ms",
+        "_waiting",
         "acknowledged",
         "behaviour",
-        "messages",
-        "queue",
         "reboots",
         "settings",
         "timeline",
@@ -190,9 +189,8 @@ class Reporter:
         self.behaviour = behaviour
         self.witness = witness
         self.timeline = timeline
-        self.queue: list[Upload] = []
+        self._waiting: list[Upload] | None = None
         self.acknowledged = 0
-        self.messages = 0
         self.reboots = 0
         self._epoch = epoch
         self._clock_error = behaviour.clock_error_s
@@ -225,6 +223,18 @@ class Reporter:
     def interval_s(self) -> float:
         """The reporting interval that is set, seconds."""
         return self._interval
+
+    @property
+    def queue(self) -> Sequence[Upload]:
+        """Uploads that wait for a link, or for their turn, in the order in which they were composed."""
+        return self._waiting or ()
+
+    @property
+    def last_due(self) -> float | None:
+        """When the last periodic report was due, of whoever told it; ``None`` where there was none."""
+        if self._next_report is None or self._next_report - self._interval < self._booted_at:
+            return None
+        return self._next_report - self._interval
 
     @property
     def mn(self) -> str:
@@ -331,8 +341,8 @@ class Reporter:
             when = connection.next_timeout()
             if when is not None and (due is None or when < due):
                 due = when
-            if self.queue and len(self.in_flight) < self.settings.in_flight:
-                for upload in self.queue:
+            if self._waiting and len(self.in_flight) < self.settings.in_flight:
+                for upload in self._waiting:
                     when = upload.not_before
                     if when > 0 and (due is None or when < due) and not self._waits_for_sister(upload):
                         due = when
@@ -354,7 +364,7 @@ class Reporter:
         if self._connection:
             self._wait_on(self._connection, now)
             self._digest(now)
-        if self.queue:
+        if self._waiting:
             self._pump(now)
 
     def _wait_on(self, connection: Connection, now: float) -> None:
@@ -472,25 +482,35 @@ class Reporter:
             for piece in _IN_EVERY_MESSAGE:
                 behaviour.acted(piece)
         first: Upload | None = None
+        if self._waiting is None:
+            self._waiting = []
+        waiting, offline = self._waiting, self._connection is None
         for packet in self._packets(message, due):
             self._composed += 1
-            upload = Upload(kind, packet, due + delay if delay else 0.0, 0, self._composed, due)
+            not_before = due + delay if delay else 0.0
+            upload = Upload(kind, packet, not_before, 0, self._composed, due, behaviour, offline)
+            if offline:
+                upload.back_fill = self._linked_once
             upload.delayed = delay > 0
-            upload.behaviour = self.behaviour
-            upload.offline = self._connection is None
-            upload.back_fill = upload.offline and self._linked_once
-            self.queue.append(upload)
+            waiting.append(upload)
             if self.witness:
                 self.witness.composed(self, upload)
             first = first or upload
         if behaviour.acts:
             self._faulty(first, "composed", due, self._acted())
-        while len(self.queue) > MAX_QUEUED:
-            dropped = self.queue.pop(0)
+        if len(waiting) > MAX_QUEUED:
+            self._drop(waiting)
+        if not offline:
+            self._pump(max(due, self._now))
+            for upload in self.queue:
+                upload.delayed = True  # behind what the platform has not answered
+
+    def _drop(self, waiting: list[Upload]) -> None:
+        """Give up the oldest of too many uploads."""
+        while len(waiting) > MAX_QUEUED:
+            dropped = waiting.pop(0)
             if self.witness:
                 self.witness.dropped(self, dropped, self._now)
-        if self._connection is not None:
-            self._pump(max(due, self._now))
 
     def _composed_now(self, qn: str, cn: str, items: Items | str, st: str, answer: bool) -> Message:
         settings = self.settings
@@ -548,17 +568,20 @@ class Reporter:
     def _pump(self, now: float) -> None:
         """Give the link what it can take."""
         connection = self._connection
-        if connection is None or not self.queue:
+        waiting = self._waiting
+        if connection is None or not waiting:
             return
         at, room = 0, self.settings.in_flight - len(self._sent or ())
-        while room > 0 and at < len(self.queue):
-            upload = self.queue[at]
+        while room > 0 and at < len(waiting):
+            upload = waiting[at]
             if upload.not_before > now or self._waits_for_sister(upload):
                 at += 1
                 continue
-            del self.queue[at]
+            del waiting[at]
             upload.not_before = 0.0
             room -= self._send(upload, connection, now)
+        if not waiting:
+            self._waiting = None  # a city of stations has nothing to say most of the time
 
     def _waits_for_sister(self, upload: Upload) -> bool:
         """Say whether a packet with the same QN is under way, where the packets of a message share it."""
@@ -580,7 +603,6 @@ class Reporter:
         frame = self._frame(behaviour, message)
         damaging = self._acted()
         connection.send(message, now, frame=frame)
-        self.messages += 1
         awaited = message.wants_answer
         if awaited:
             if self._sent is None:
@@ -612,7 +634,7 @@ class Reporter:
 
     def _give_back(self, uploads: Iterable[Upload]) -> None:
         """Queue uploads again, each at its place: the queue is in the order in which they were composed."""
-        self.queue = sorted((*self.queue, *uploads), key=lambda upload: upload.number)
+        self._waiting = sorted((*self.queue, *uploads), key=lambda upload: upload.number)
 
     def _shape(self, behaviour: Behaviour, message: Message, kind: str) -> Message:
         for edit in behaviour.shape:
@@ -627,7 +649,7 @@ class Reporter:
             return
         for event in connection.events():
             self._on_event(event, connection, now)
-        if self.queue:
+        if self._waiting:
             self._pump(now)
 
     def _taken(self, qn: str) -> Upload | None:

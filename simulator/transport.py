@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 __all__ = ["LoopbackNetwork", "MemoryNetwork"]
 
 ProtocolFactory = Callable[[], asyncio.Protocol]
+Address = tuple[str, int]
 
 #: The first port a memory network gives to a server that asks for any.
 FIRST_PORT: Final = 40000
@@ -37,17 +38,21 @@ class _Listener:
 
 
 class MemoryNetwork:
-    """Connections without sockets: bytes arrive at the next turn of the loop, whole and in order."""
+    """Connections and datagrams without sockets: bytes arrive at the next turn of the loop, whole and in order.
+
+    A port is one of the whole network, whatever the address. A datagram to a port that nobody has is lost.
+    """
 
     #: Bytes under way are callbacks that are ready to run, so a loop about to wait has none.
     quiet = True
 
     def __init__(self) -> None:
         self.listeners: dict[int, ProtocolFactory] = {}
+        self.bound: dict[int, _MemoryDatagrams] = {}
         self._next_port = FIRST_PORT
 
     def describe(self) -> str:
-        return f"memory network, {len(self.listeners)} listeners"
+        return f"memory network, {len(self.listeners)} listeners, {len(self.bound)} bound for datagrams"
 
     def _take_port(self) -> int:
         self._next_port += 1
@@ -74,6 +79,48 @@ class MemoryNetwork:
         loop.call_soon(server.protocol.connection_made, server)  # ahead of the first bytes the client writes
         client.protocol.connection_made(client)
         return client, client.protocol
+
+    def create_datagram_endpoint(
+        self, factory: Callable[[], asyncio.DatagramProtocol], local: Address
+    ) -> tuple[asyncio.DatagramTransport, asyncio.DatagramProtocol]:
+        host, port = local[0], local[1] or self._take_port()
+        if port in self.bound:
+            raise OSError(f"address already in use: {host}:{port}")
+        protocol = factory()
+        transport = self.bound[port] = _MemoryDatagrams(self, protocol, (host, port))
+        protocol.connection_made(transport)
+        return transport, protocol
+
+
+class _MemoryDatagrams(asyncio.DatagramTransport):
+    """A bound port."""
+
+    def __init__(self, network: MemoryNetwork, protocol: asyncio.DatagramProtocol, here: Address) -> None:
+        super().__init__({"sockname": here})
+        self._network = network
+        self._protocol = protocol
+        self._here = here
+        self._loop = asyncio.get_running_loop()
+
+    def sendto(self, data: bytes | bytearray | memoryview, addr: Any = None) -> None:
+        if not self.is_closing():
+            self._loop.call_soon(self._deliver, bytes(data), addr[1])
+
+    def _deliver(self, data: bytes, port: int) -> None:
+        there = self._network.bound.get(port)
+        if there is not None:
+            there._protocol.datagram_received(data, self._here)
+
+    def is_closing(self) -> bool:
+        return self._network.bound.get(self._here[1]) is not self
+
+    def close(self) -> None:
+        if not self.is_closing():
+            del self._network.bound[self._here[1]]
+            self._loop.call_soon(self._protocol.connection_lost, None)
+
+    def abort(self) -> None:
+        self.close()
 
 
 class _MemoryTransport(asyncio.Transport):

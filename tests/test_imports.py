@@ -87,7 +87,7 @@ LAYERS: dict[str, list[set[str]]] = {
         | {f"cli.{name}" for name in ("listen", "receiving", "shown")},
     ],
     "gb28181": [
-        {"errors", "editions"},
+        {"errors", "editions", "chance"},
         {"tables", "tables.commands", "tables.values"},
         {"deviations"},
         {"identifiers", "ssrc", "times", "ptz", "mansrtsp"},

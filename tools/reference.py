@@ -37,7 +37,7 @@ from hj212.deviations import deviation_rows
 from hj212.differences import Difference, differences
 from hj212.editions import HJ_212_2017, RULES, Edition
 from simulator.cli import build as simulator_command
-from simulator.faults import FAULTS, NOT_JUDGED, Fault
+from simulator.faults import CAMERA_FAULTS, FAULTS, NOT_JUDGED, Fault
 from simulator.personalities.kinds import kinds
 from simulator.scenario import Event, FaultPlan, Load, Scenario, SipTarget, SiteGroup, StationGroup, Target
 from simulator.scenario.keys import Key, event_rows, keys
@@ -244,7 +244,7 @@ def one_case(case: Case, text: CaseText) -> Lines:
 LAYERS: Final = {
     "bytes": ("字节层：数据段以外的部分", "Bytes: what stands around the data segment"),
     "protocol": ("协议层：字段与交互", "Protocol: fields and flow"),
-    "world": ("现场层：门、人员、时钟", "World: the door, the people, the clock"),
+    "world": ("现场层：门、人员、时钟、测量值", "World: the door, the people, the clock, what is measured"),
 }
 
 
@@ -253,7 +253,7 @@ def faults() -> Lines:
     yield ""
     yield pick(
         f"仿真器内置 {len(FAULTS)} 种故障，每种只有一处缺陷。名称用于场景文件（`faults` 与 `[[fault]]`），"
-        "门禁的故障也用于 `conformance demo --fault`。“应判”是套件应给出的结论，`conformance selftest` 逐项验证；"
+        "门禁（door）的故障也用于 `conformance demo --fault`，其“应判”由 `conformance selftest` 逐项验证；"
         f"`{NOT_JUDGED}` 为链路故障，套件不作判定。",
         f"The simulator knows {len(FAULTS)} defects, one fault each. The names work in a scenario (`faults` and "
         "`[[fault]]`), those of doors in `conformance demo --fault` too. What the suite must say of each is proved by "
@@ -271,15 +271,37 @@ def faults() -> Lines:
             (
                 pick("名称", "name"),
                 pick("故障", "defect"),
+                pick("站点", "stations"),
                 pick("应判", "verdict"),
                 pick("判出它的用例", "rejected by"),
             ),
             (fault_row(fault, rejected_by[fault.name]) for fault in FAULTS.values() if fault.layer == layer),
         )
+    yield from camera_faults()
+
+
+def camera_faults() -> Lines:
+    yield pick("## 摄像机与录像机（GB/T 28181）", "## Cameras and recorders (GB/T 28181)")
+    yield ""
+    yield pick(
+        "用于场景文件中 `dome`、`bullet`、`nvr` 的 `faults` 和 `[[fault]]`；带数字的写成 `名称=数字`。尚无用例，"
+        "“应判”是将来套件应给出的结论。",
+        "For `faults` and `[[fault]]` of `dome`, `bullet` and `nvr` in a scenario; a number is written `name=number`. "
+        "No case rejects them yet: the verdict is what a suite should say.",
+    )
+    yield ""
+    yield from table(
+        (pick("名称", "name"), pick("层", "layer"), pick("故障", "defect"), pick("应判", "verdict")),
+        (
+            (code(fault.name), fault.layer, prose(pick(fault.zh, fault.en)), fault.expected)
+            for fault in CAMERA_FAULTS.values()
+        ),
+    )
 
 
 def fault_row(fault: Fault, rejected_by: Iterable[str]) -> tuple[str, ...]:
-    return code(fault.name), prose(pick(fault.zh, fault.en)), fault.expected, codes(rejected_by)
+    families = ", ".join(fault.families)
+    return code(fault.name), prose(pick(fault.zh, fault.en)), families, fault.expected, codes(rejected_by)
 
 
 # Scenarios

@@ -108,7 +108,7 @@ class Calls:
         file_ended: Called when a playback has come to its end.
     """
 
-    __slots__ = ("_calls", "_endpoint", "_equipment", "_file_ended", "_number", "_place", "_quirks", "_rules")
+    __slots__ = ("_calls", "_endpoint", "_equipment", "_file_ended", "_number", "_place", "_rules", "quirks")
 
     def __init__(
         self,
@@ -122,7 +122,7 @@ class Calls:
         self._endpoint = endpoint
         self._equipment = equipment
         self._rules = rules
-        self._quirks = quirks
+        self.quirks = quirks
         self._place = place
         self._file_ended = file_ended
         self._calls: dict[Call, None] = {}
@@ -219,7 +219,7 @@ class Calls:
         ssrc = draft.get("y")
         if ssrc is not None:
             call.ssrc = call.rtp_ssrc = draft.ssrc
-        quirks = self._quirks
+        quirks = self.quirks
         if call.rtp_ssrc is not None:
             call.rtp_ssrc = 0 if quirks.ssrc_zero else (call.rtp_ssrc + quirks.ssrc_other) % (1 << 32)
         told = "" if quirks.y_missing else (ssrc or "").lstrip("0") if quirks.y_stripped_zero else ssrc
@@ -285,7 +285,7 @@ class Calls:
         """Tell that the file is at its end; if the platform does not end the call then, the device does."""
         call.finished = True
         self._file_ended(call, now)
-        patience = 0.0 if self._quirks.bye_then_481 else BYE_PATIENCE_S
+        patience = 0.0 if self.quirks.bye_then_481 else BYE_PATIENCE_S
         call.alarm = self._endpoint.timers.set(now + patience, lambda then: self.hang_up(call, then))
 
     def hang_up(self, call: Call, now: float) -> None:

@@ -10,12 +10,12 @@ Bytes and time go in by its endpoint, bytes come out there; what happened is tol
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
+from ..chance import Chance
 from ..editions import Rules
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..manscdp import read, write
@@ -26,6 +26,7 @@ from ..manscdp.items import CatalogItem
 from ..manscdp.notifies import (
     AlarmInfo,
     AlarmNotice,
+    AlarmParam,
     Broadcast,
     MediaStatus,
     SnapshotFinished,
@@ -76,6 +77,10 @@ _AS_THE_STANDARD_HAS_IT: Final = Quirks()
 _PRIVATE: Final = ("192.168.1.64", 5060)
 
 
+def _event(kind: int | None) -> AlarmParam | None:
+    return None if kind is None else AlarmParam(event_type=kind)
+
+
 def _no_media(call: Call) -> Place | None:
     return ("127.0.0.1", 9)
 
@@ -103,13 +108,13 @@ class Device:
         "_events",
         "_limit_bytes",
         "_messenger",
+        "_quirks",
         "_upgraded",
         "_wall_ms",
         "calls",
         "clock_ahead_ms",
         "endpoint",
         "equipment",
-        "quirks",
         "registration",
         "rules",
         "subscriptions",
@@ -122,7 +127,7 @@ class Device:
         rules: Rules,
         equipment: Equipment,
         *,
-        chance: random.Random,
+        chance: Chance,
         wall_ms: Callable[[], int],
         quirks: Quirks | None = None,
         place: Callable[[Call], Place | None] | None = None,
@@ -132,11 +137,8 @@ class Device:
         self.endpoint = endpoint
         self.rules = rules
         self.equipment = equipment
-        self.quirks = quirks or _AS_THE_STANDARD_HAS_IT
+        self._quirks = quirks or _AS_THE_STANDARD_HAS_IT
         self.registration = Registration(endpoint, account, rules, chance)
-        self.registration.tells_faulty = not self.quirks.no_keepalive_info
-        self.registration.heeds_expires = not self.quirks.expires_ignored
-        self.registration.told_contact = _PRIVATE if self.quirks.contact_private else None
         self.clock_ahead_ms = 0  #: how far the platform's time is ahead of ``wall_ms``
         self._wall_ms = wall_ms
         self.registration.clock_told = self._set_clock
@@ -153,10 +155,24 @@ class Device:
             self.registration.next_sn,
             self._limit_bytes,
         )
+        self.quirks = self._quirks
         self._charset = charset
         self._anyone = anyone
         self._events: list[DeviceEvent] = []
         self._upgraded: UpgradeResult | None = None
+
+    @property
+    def quirks(self) -> Quirks:
+        """What it does otherwise; it may change while it runs."""
+        return self._quirks
+
+    @quirks.setter
+    def quirks(self, quirks: Quirks) -> None:
+        self._quirks = self.calls.quirks = quirks
+        registration = self.registration
+        registration.tells_faulty = not quirks.no_keepalive_info
+        registration.heeds_expires = not quirks.expires_ignored
+        registration.told_contact = _PRIVATE if quirks.contact_private else None
 
     # What the owner asks for
 
@@ -191,11 +207,23 @@ class Device:
         method: str = "2",
         priority: str = "1",
         type: int | None = None,
+        event_type: int | None = None,
         description: str | None = None,
+        sn: int | None = None,
     ) -> bool:
         """Report an alarm (9.4); return whether it was.
 
         It is not while the device is not registered, where it is disarmed or switched off, or waits for a reset.
+
+        Args:
+            device_id: The channel, or the device itself.
+            now: The time.
+            method: 报警方式, 1 to 7; 2 is an input, 5 the picture.
+            priority: 报警级别, 1 to 4; 1 is the highest.
+            type: 报警类型, by the method.
+            event_type: 事件类型 of an intrusion: 1 enter, 2 leave.
+            description: 报警内容描述.
+            sn: Its SN; by default the next of the device.
 
         Raises:
             LocalProtocolError: If there is no such channel.
@@ -211,13 +239,13 @@ class Device:
                 return False
             channel.alarmed = True
         notice = AlarmNotice(
-            sn=self.registration.next_sn(),
+            sn=self.registration.next_sn() if sn is None else sn,
             device_id=device_id,
             priority=priority,
             method=method,
             time=self._stamp(),
             description=description,
-            info=None if type is None else AlarmInfo(type=type),
+            info=None if type is None else AlarmInfo(type=type, param=_event(event_type)),
         )
         if not self.subscriptions.alarm_raised(notice, now):
             self._send(notice, now)

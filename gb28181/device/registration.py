@@ -10,13 +10,13 @@ if that fails it comes back. After a failure it waits; the same credentials are 
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
 from datetime import datetime
 from enum import Enum
 from functools import lru_cache
 from typing import Final
 
+from ..chance import Chance
 from ..editions import Rules
 from ..errors import Gb28181Error
 from ..manscdp import write
@@ -110,7 +110,7 @@ class Registration:
         "told_contact",
     )
 
-    def __init__(self, endpoint: Endpoint, account: Account, rules: Rules, chance: random.Random) -> None:
+    def __init__(self, endpoint: Endpoint, account: Account, rules: Rules, chance: Chance) -> None:
         self.account = account
         self.rules = rules
         self.before_keepalive: Callable[[int], None] | None = None  #: called with the number of each, from 1

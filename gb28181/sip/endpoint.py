@@ -13,12 +13,12 @@ gets lost. Transactions, dialogs and what waits are bounded by :class:`EndpointL
 
 from __future__ import annotations
 
-import random
 from collections import OrderedDict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from ..chance import Chance
 from ..errors import LimitError, LocalProtocolError, SipError
 from .dialogs import Dialog, DialogEnd, DialogKind, Dialogs, DialogState, needed_contact, target_of
 from .events import (
@@ -113,7 +113,7 @@ class Endpoint:
 
     def __init__(
         self,
-        chance: random.Random,
+        chance: Chance,
         *,
         timers: Timers | None = None,
         timings: Timings | None = None,
@@ -175,6 +175,17 @@ class Endpoint:
         except SipError as error:
             self._events.append(MessageRejected(flow, error, data[:_SHOWN_BYTES]))
             return
+        self.receive_message(message, data, flow, now)
+
+    def receive_message(self, message: Request | Response, data: bytes, flow: Flow, now: float) -> None:
+        """Take in a message that somebody has read already, to see which of several endpoints it is for.
+
+        Args:
+            message: The message.
+            data: Its bytes.
+            flow: Where it came by.
+            now: The time.
+        """
         try:
             if isinstance(message, Response):
                 self._receive_response(message, flow, now)

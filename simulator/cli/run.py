@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -13,9 +14,10 @@ from stationgate.language import _
 from stationgate.options import Group, json_option
 from stationgate.streams import json_line
 
-from ..engine import FleetResult, Plan, play
+from ..engine import FleetResult, Plan
 from ..personalities.kinds import GB28181, HJ212
 from ..scenario import MAX_STATIONS, Scenario, SipTarget, Target, load
+from . import clustered
 from .live import Live
 
 __all__ = ["add"]
@@ -37,14 +39,26 @@ def add(cli: Group) -> None:
         ],
     )
     @click.argument("scenario")
-    @click.option("--stations", type=click.IntRange(1, MAX_STATIONS), help=_("Number of stations of the first group."))
-    @click.option("--duration", help=_("How long, for example 60s, 10m, 24h."))
+    @click.option(
+        "--stations",
+        type=click.IntRange(1, MAX_STATIONS),
+        metavar="N",
+        help=_("Number of stations of the first group."),
+    )
+    @click.option("--duration", metavar="TIME", help=_("How long, for example 60s, 10m, 24h."))
     @click.option("--virtual", is_flag=True, help=_("Virtual clock, in memory, against a platform that acknowledges."))
     @click.option("--seed", type=int, help=_("Another seed than the scenario's."))
-    @click.option("--shard", help=_("I/N: only every N-th station, from the I-th (from 0)."))
-    @click.option("--processes", type=click.IntRange(1, 256), help=_("Number of processes, by default one per core."))
+    @click.option("--shard", metavar="I/N", help=_("I/N: only every N-th station, from the I-th (from 0)."))
+    @click.option(
+        "--processes", type=click.IntRange(1, 256), metavar="N", help=_("Number of processes, by default one per core.")
+    )
     @click.option("--ledger", type=click.Path(dir_okay=False), help=_("Write every message down here, for an audit."))
-    @click.option("--metrics-port", type=click.IntRange(0, 65535), help=_("Serve Prometheus metrics at this port."))
+    @click.option(
+        "--metrics-port",
+        type=click.IntRange(0, 65535),
+        metavar="PORT",
+        help=_("Serve Prometheus metrics at this port."),
+    )
     @click.option("--closed-loop", is_flag=True, help=_("Each station reports again as soon as it is answered."))
     @click.option(
         "--allow-target",
@@ -52,6 +66,7 @@ def add(cli: Group) -> None:
         metavar="HOST",
         help=_("Allow this target that is neither loopback nor private; may be given again."),
     )
+    @clustered.options
     @json_option()
     def run(
         scenario: str,
@@ -65,9 +80,11 @@ def add(cli: Group) -> None:
         metrics_port: int | None,
         closed_loop: bool,
         allow_target: tuple[str, ...],
+        start: str | None,
         as_json: bool,
+        **where: Any,
     ) -> int:
-        played = _adapted(load(scenario), stations, duration, seed)
+        played = clustered.started(_adapted(load(scenario), stations, duration, seed), start)
         if not virtual:
             _check_targets(played, allow_target)
         plan = Plan(
@@ -79,7 +96,7 @@ def add(cli: Group) -> None:
             closed_loop=closed_loop,
         )
         with Live(plan, as_json=as_json, metrics_port=metrics_port) as live:
-            result = play(plan, live.show)
+            result = clustered.play_there(plan, live.show, **where)
         _print_result(result, as_json)
         return int(result.exit_code)
 

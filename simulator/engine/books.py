@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -24,7 +25,9 @@ def new_histogram() -> HdrHistogram:
 
 
 class Books:
-    """The witness of every station of a shard.
+    """The witness of every station of a shard, and the tally of its cameras.
+
+    What cameras tell is counted and not written down: the ledger holds what an HJ 212 platform must have.
 
     Args:
         epoch: POSIX seconds of the scenario's start.
@@ -39,6 +42,7 @@ class Books:
         late_s: The longest time from the instant at which a message was due on a link that was there to its sending.
         faults: How often each fault acted: something went out, was withheld or was done to the link that would not
             have been without it. What the link repeats, byte for byte, does not count again.
+        open: Messages that are neither answered nor given up, by the whole second at which they were due.
     """
 
     def __init__(self, epoch: float, ledger: LedgerWriter | None = None, joined_at: float = 0.0) -> None:
@@ -47,6 +51,7 @@ class Books:
         self.dropped_count = 0
         self.late_s = 0.0
         self.faults: dict[str, int] = {}
+        self.open: dict[int, int] = {}
         self.latency = new_histogram()
         self.ledger = ledger
         self._epoch = epoch
@@ -55,7 +60,21 @@ class Books:
     def _ms(self, now: float) -> int:
         return round((self._epoch + now) * 1000)
 
+    def settled_s(self) -> float:
+        """Return the run time before which nothing is open: everything was answered or given up."""
+        return float(min(self.open)) if self.open else math.inf
+
+    def _settle(self, upload: Upload) -> None:
+        second = math.floor(upload.due)
+        left = self.open.get(second, 0) - 1
+        if left > 0:
+            self.open[second] = left
+        else:
+            self.open.pop(second, None)
+
     def composed(self, reporter: Reporter, upload: Upload) -> None:
+        second = math.floor(upload.due)
+        self.open[second] = self.open.get(second, 0) + 1
         if self.ledger is None:
             return
         message = upload.message
@@ -75,6 +94,8 @@ class Books:
 
     def sent(self, reporter: Reporter, upload: Upload, now: float, faults: Sequence[str]) -> None:
         self.messages += 1
+        if not upload.message.wants_answer:
+            self._settle(upload)
         if upload.tries == 1 and not upload.offline and not upload.delayed and upload.due >= self._joined_at:
             late = now - upload.due
             if late > self.late_s:
@@ -102,11 +123,24 @@ class Books:
 
     def acknowledged_by(self, reporter: Reporter, upload: Upload, now: float) -> None:
         self.acknowledged += 1
+        self._settle(upload)
         self.latency.record_value(min(max(1, round((now - upload.due) * 1000)), LATENCY_MAX_MS))
         if self.ledger is not None:
             self.ledger.acknowledged(upload.entry, self._ms(now))
 
     def dropped(self, reporter: Reporter, upload: Upload, now: float) -> None:
         self.dropped_count += 1
+        self._settle(upload)
         if self.ledger is not None:
             self.ledger.dropped(upload.entry, self._ms(now), "given up")
+
+    # What cameras tell
+
+    def told(self, due: float, now: float) -> None:
+        self.messages += 1
+        if due >= self._joined_at and now - due > self.late_s:
+            self.late_s = now - due
+
+    def answered(self, due: float, now: float) -> None:
+        self.acknowledged += 1
+        self.latency.record_value(min(max(1, round((now - due) * 1000)), LATENCY_MAX_MS))

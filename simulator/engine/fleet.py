@@ -8,8 +8,9 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from stationgate.exits import EnvironmentFault
 from stationgate.language import _
@@ -18,6 +19,7 @@ from stationgate.loops import loop_factory
 from ..clock import EPOCH, run_virtual
 from ..ledger import LedgerHeader, LedgerWriter
 from ..personalities.building import builder
+from ..personalities.kinds import GB28181, HJ212
 from ..scenario import Scenario
 from ..transport import MemoryNetwork
 from . import health
@@ -25,8 +27,10 @@ from .health import Health, check_descriptors, check_ports
 from .result import Counts, FleetResult
 from .shard import Shard
 from .sink import Sink
+from .sip_line import descriptors
+from .sip_sink import SipSink
 
-__all__ = ["HEARTBEAT_S", "NO_PLATFORM_S", "Options", "Progress", "run_fleet", "run_fleet_virtual"]
+__all__ = ["HEARTBEAT_S", "NO_PLATFORM_S", "Options", "Progress", "open_files", "run_fleet", "run_fleet_virtual"]
 
 #: A fleet of which no station connects within this long has no platform.
 NO_PLATFORM_S: Final = 15.0
@@ -57,6 +61,11 @@ class Options:
         closed_loop: Whether a station reports again as soon as everything it sent is answered: shows what a platform
             can take, not what it will be given.
         stop: Asked twice a second whether the run is to end early.
+        gate: Asked before anything is written and before a link is opened whether that may be; see
+            :mod:`simulator.engine.lease`.
+        interim: Told twice a second what the run amounts to so far, without the digest; what that counts is in the
+            ledger's file by then.
+        drain_s: How long after the end what was due by then may still be told and answered, where it was held up.
     """
 
     part: tuple[int, int] = (0, 1)
@@ -67,6 +76,9 @@ class Options:
     resume_at: float | None = None
     closed_loop: bool = False
     stop: Callable[[], bool] | None = None
+    gate: Callable[[], bool] = lambda: True
+    interim: Callable[[FleetResult], object] | None = None
+    drain_s: float = 0.0
 
 
 class _Run:
@@ -80,10 +92,18 @@ class _Run:
         self.health: Health | None = None
         self.ledger: LedgerWriter | None = None
         self.early = False
+        self._broken: BaseException | None = None
 
-    async def live(self, epoch: float, base: float, target: tuple[str, int]) -> None:
+    def _note(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Take note of an error of ours that nobody is there to catch: the run is over with it."""
+        error = context.get("exception")
+        if self._broken is None and error is not None and not isinstance(error, OSError):
+            self._broken = error
+
+    async def live(self, epoch: float, base: float, target: tuple[str, int], sip_target: tuple[str, int]) -> None:
         """Play from loop time ``base`` on until the scenario is over."""
         loop = asyncio.get_running_loop()
+        loop.set_exception_handler(self._note)
         self.health = Health(loop.time(), wall=not self.virtual)
         options = self.options
         if options.ledger is not None:
@@ -102,9 +122,11 @@ class _Run:
             base=base,
             epoch=epoch,
             target=target,
+            sip_target=sip_target,
             ledger=self.ledger,
             resume_at=options.resume_at,
             closed_loop=options.closed_loop,
+            gate=options.gate,
             failed=self.health.failed,
         )
         self.shard = shard
@@ -112,8 +134,11 @@ class _Run:
             shard.start()
             await self._watch(shard, base + self.scenario.duration_s + SETTLE_S)
             if not self.virtual:
-                await shard.drain(GRACE_S)
-            if self.early or not any(line.failures for line in shard.lines.values()) or self.counts().connected:
+                drain_s = options.drain_s or GRACE_S
+                await shard.drain(drain_s, all_of_it=bool(options.drain_s), early=partial(self._over, shard))
+            if self._broken is not None:
+                raise self._broken
+            if self.early or not self._failures(shard) or self.counts().connected:
                 return
             raise self._no_platform()
         finally:
@@ -136,6 +161,8 @@ class _Run:
             self.health.beat(woken, woken - wake)
             if self.ledger is not None:
                 self.ledger.flush(loop.time())
+            if self._broken is not None:
+                raise self._broken
             if not settled and shard.complete:
                 # Stations stay: to look at all of them again for garbage would stop the loop for a second.
                 settled = True
@@ -145,11 +172,20 @@ class _Run:
             if wake < end:
                 if self.options.progress:
                     self.options.progress(self.counts())
+                if self.options.interim:
+                    self.options.interim(
+                        FleetResult(self.counts(), False, f"{0:064x}", latency=shard.books.latency.encode())
+                    )
                 if self._nobody_there(shard):
                     raise self._no_platform()
                 if self.options.stop and self.options.stop():
                     self.early = True
                     return
+
+    def _over(self, shard: Shard) -> bool:
+        """Say whether there is nothing to wait for any more."""
+        self.early = self.early or bool(self.options.stop and self.options.stop())
+        return self.early or (self._failures(shard) and not self.counts().connected)
 
     def _nobody_there(self, shard: Shard) -> bool:
         first = shard.first_on
@@ -157,10 +193,19 @@ class _Run:
             first is not None
             and shard.timers.now() - max(first, shard.joined_at) > NO_PLATFORM_S
             and not any(line.connects for line in shard.lines.values())
-            and any(line.failures for line in shard.lines.values())
+            and self._failures(shard)
         )
 
+    def _failures(self, shard: Shard) -> bool:
+        return any(line.tried for line in shard.lines.values())
+
     def _no_platform(self) -> EnvironmentFault:
+        if HJ212 not in self.scenario.protocols:
+            sip = self.scenario.sip
+            return EnvironmentFault(
+                _("no camera could register at {host}:{port}").format(host=sip.host, port=sip.port),
+                _("start the platform first, for example: gb28181 listen --port {port}").format(port=sip.port),
+            )
         target = self.scenario.target
         return EnvironmentFault(
             _("no station could connect to {host}:{port}").format(host=target.host, port=target.port),
@@ -204,6 +249,12 @@ def _leaves_links(scenario: Scenario) -> bool:
     return "nat-rebinding" in names.union(*(group.faults for group in scenario.station))
 
 
+def open_files(scenario: Scenario, part: tuple[int, int]) -> int:
+    """Return how many descriptors the stations of a shard need."""
+    links, cameras = descriptors(scenario, part)
+    return links * (1 + _leaves_links(scenario)) + cameras
+
+
 def run_fleet(
     scenario: Scenario,
     options: Options | None = None,
@@ -221,10 +272,10 @@ def run_fleet(
         EnvironmentFault: If not one station could connect, or this machine has too few descriptors or ports.
     """
     options = options or Options(part=shard, progress=progress)
-    index, of = options.part
-    stations = len(range(index, scenario.count, of))
-    check_descriptors(stations * (1 + _leaves_links(scenario)))
-    check_ports(stations, len(scenario.target.sources))
+    links, cameras = descriptors(scenario, options.part)
+    check_descriptors(open_files(scenario, options.part))
+    check_ports(links, len(scenario.target.sources))
+    check_ports(cameras, len(scenario.sip.sources))
     run = _Run(scenario, options, virtual=False)
 
     async def main() -> None:
@@ -233,7 +284,8 @@ def run_fleet(
         anchor = wall if options.anchor is None else options.anchor
         epoch = options.epoch if options.epoch is not None else scenario.epoch
         target = scenario.target.host, scenario.target.port
-        await run.live(round(anchor, 3) if epoch is None else epoch, loop.time() + anchor - wall, target)
+        sip = scenario.sip.host, scenario.sip.port
+        await run.live(round(anchor, 3) if epoch is None else epoch, loop.time() + anchor - wall, target, sip)
 
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -250,7 +302,10 @@ def run_fleet_virtual(
     shard: tuple[int, int] = (0, 1),
     progress: Progress | None = None,
 ) -> FleetResult:
-    """Play a shard on a virtual clock, in memory, against a platform that acknowledges everything."""
+    """Play a shard on a virtual clock, in memory, against platforms that acknowledge everything.
+
+    That of the cameras also asks each for its catalogue.
+    """
     options = options or Options(part=shard, progress=progress)
     run = _Run(scenario, options, virtual=True)
 
@@ -259,10 +314,15 @@ def run_fleet_virtual(
         server = await loop.create_server(Sink, "127.0.0.1", 0)
         target = "127.0.0.1", int(server.sockets[0].getsockname()[1])
         epoch = options.epoch if options.epoch is not None else scenario.epoch
+        epoch = EPOCH if epoch is None else epoch
+        sip = SipSink(scenario, epoch, loop.time()) if GB28181 in scenario.protocols else None
+        sip_port = await sip.start("127.0.0.1") if sip else 0
         try:
-            await run.live(EPOCH if epoch is None else epoch, loop.time(), target)
+            await run.live(epoch, loop.time(), target, ("127.0.0.1", sip_port))
         finally:
             server.close()
+            if sip:
+                sip.close()
 
     run_virtual(main, MemoryNetwork())
     return run.result()

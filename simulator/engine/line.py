@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Sized
+from collections.abc import Callable, Sized
 from typing import Any, Final, Protocol, cast
 
 from ..draws import draw
@@ -45,6 +45,7 @@ class Dialling(Protocol):
     timers: Timers
     seed: int
     closed_loop: bool  #: whether a station reports again as soon as everything is answered
+    gate: Callable[[], bool]  #: whether anything may be written now
 
     def dial(self, line: Line) -> None:
         """Connect a line soon; it is told by :meth:`Line.connection_made` or :meth:`Line.failed`."""
@@ -103,6 +104,16 @@ class Line(asyncio.Protocol):
         """Whether there is a link."""
         return self.transport is not None
 
+    @property
+    def tried(self) -> bool:
+        """Whether an attempt to reach the platform came to nothing."""
+        return self.failures > 0
+
+    @property
+    def waits(self) -> bool:
+        """Whether it has no way to the platform yet."""
+        return self.transport is None
+
     def start(self) -> None:
         """Begin: connect, let the timers run."""
         self._dialling.dial(self)
@@ -113,7 +124,7 @@ class Line(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(WRITE_HIGH_WATER)
-        if self.off or self.out_of_reach:
+        if self.off or self.out_of_reach or not self._dialling.gate():
             self.transport.abort()
             return
         self.connects += 1
@@ -121,8 +132,10 @@ class Line(asyncio.Protocol):
         self.flush()
 
     def data_received(self, data: bytes) -> None:
-        self._retry_s = RECONNECT_S
         dialling, core = self._dialling, self.core
+        if not dialling.gate():
+            return
+        self._retry_s = RECONNECT_S
         now = dialling.timers.now()
         core.receive_data(data, now)
         if dialling.closed_loop and not core.in_flight:
@@ -180,7 +193,7 @@ class Line(asyncio.Protocol):
     def flush(self) -> None:
         """Write what the station has to say, and set its alarm."""
         transport = self.transport
-        if transport is not None:
+        if transport is not None and self._dialling.gate():
             writer = self.writer
             if writer is None:
                 data = self.core.data_to_send()
@@ -263,11 +276,15 @@ class Line(asyncio.Protocol):
             self.transport.abort()
 
     def close(self) -> None:
-        """End the link; what was written still goes out."""
+        """End the link; what was written still goes out, if anything may."""
         self.off = True
         self.boot_at = None
         self.armed = NEVER
         if self.writer is not None:
             self.writer.finish()
-        if self.transport is not None:
+        if self.transport is None:
+            return
+        if self._dialling.gate():
             self.transport.close()
+        else:
+            self.transport.abort()

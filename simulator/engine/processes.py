@@ -29,8 +29,9 @@ from .result import Counts, FleetResult, merged, summed
 
 __all__ = ["FEW", "GATHER_S", "Plan", "play"]
 
-#: Stations that are not worth a process of their own.
+#: Stations that are not worth a process of their own: on the real clock, and on a virtual one, where nothing waits.
 FEW: Final = 500
+FEW_VIRTUAL: Final = 25
 #: How long processes are waited for until all are ready to begin, and after they were told to end.
 GATHER_S: Final = 60.0
 
@@ -69,7 +70,7 @@ class Plan:
         """Return in how many processes it is played."""
         if self.processes is not None:
             return self.processes
-        return max(1, min(os.cpu_count() or 1, self.stations // FEW))
+        return max(1, min(os.cpu_count() or 1, self.stations // (FEW_VIRTUAL if self.virtual else FEW)))
 
     def share(self, number: int, of: int) -> Plan:
         """Return the part of one process."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -22,8 +23,9 @@ class Counts:
     at_s: float = 0.0  #: run time
     stations: int = 0
     switched_on: int = 0
-    connected: int = 0  #: have had a link
+    connected: int = 0  #: have had a link; cameras: have been registered
     linked: int = 0  #: have one now
+    registered: int = 0  #: cameras among those that were connected
     messages: int = 0  #: given to a link
     acknowledged: int = 0
     dropped: int = 0  #: given up by their station
@@ -31,27 +33,36 @@ class Counts:
     lag_s: float = 0.0  #: the longest time the loop was late
     late_s: float = 0.0  #: the longest time from the instant a message was due to its sending
     cpu: float = 0.0  #: cores used, since the beginning
+    settled_s: float = field(
+        default=0.0, compare=False
+    )  #: run time before which everything was told, and answered or given up
     faults: dict[str, int] = field(default_factory=dict)  #: how often each fault acted
 
 
 #: What is as bad as the worst shard; everything else adds up.
 _WORST = ("at_s", "lag_s", "late_s")
+#: What is as far as the shard that is farthest behind.
+_LEAST = ("settled_s",)
 
 
 def summed(parts: Iterable[Counts]) -> Counts:
     """Return the counts of several shards as those of one."""
-    total = Counts()
+    total = Counts(settled_s=math.inf)
     for part in parts:
         for each in fields(Counts):
             name = each.name
             mine, other = getattr(total, name), getattr(part, name)
             if name in _WORST:
                 setattr(total, name, max(mine, other))
+            elif name in _LEAST:
+                setattr(total, name, min(mine, other))
             elif name == "faults":
                 for fault, count in other.items():
                     mine[fault] = mine.get(fault, 0) + count
             else:
                 setattr(total, name, mine + other)
+    if math.isinf(total.settled_s):  # there were none
+        total.settled_s = 0.0
     return total
 
 
@@ -63,7 +74,8 @@ class FleetResult:
         counts: Stations, messages, acknowledgements, the worst lag.
         degraded: The generator itself was not well, or did not play all of the scenario: figures say nothing of the
             platform.
-        digest: XOR over all stations of SHA-256(identity + every byte emitted), hexadecimal.
+        digest: XOR over all stations of SHA-256(identity + every byte emitted), hexadecimal. Of a camera the bodies of
+            its keepalives and alarms stand for the bytes: nonces and ports are in those.
         reasons: Why it is degraded, sentences in the active language.
         latency: Milliseconds from the instant a message was due to its acknowledgement, encoded.
         notes: What the user should know besides.

@@ -10,11 +10,14 @@ from functools import partial
 from typing import Final, cast
 
 from ..ledger import LedgerWriter
+from ..personalities.camera import Camera
+from ..personalities.kinds import GB28181
 from ..scenario import Member, Scenario
 from .books import Books
 from .happenings import happenings
 from .line import Core, Line
 from .result import Counts
+from .sip_line import SipLine, SipSockets
 from .timers import NEVER, Timers
 from .writing import Faulty, FaultyWriter
 
@@ -63,9 +66,11 @@ class Shard:
         base: Time of the running loop at which run time is 0; in the past where the shard joins late.
         epoch: POSIX seconds of the scenario's start.
         target: Host and port of the HJ 212 platform.
+        sip_target: Host and port of the GB/T 28181 platform.
         ledger: Where messages are written down.
         resume_at: Run time from which stations are taken over; what was due before is not told again.
         closed_loop: Whether a station reports again as soon as everything is answered, once all of them are linked.
+        gate: Asked before anything is written and before a link is opened whether that may be.
         failed: Told why a connection could not be opened.
     """
 
@@ -78,24 +83,30 @@ class Shard:
         base: float,
         epoch: float,
         target: tuple[str, int],
+        sip_target: tuple[str, int] = ("", 0),
         ledger: LedgerWriter | None = None,
         resume_at: float | None = None,
         closed_loop: bool = False,
+        gate: Callable[[], bool] = lambda: True,
         failed: Callable[[BaseException], None] = lambda error: None,
     ) -> None:
         self.scenario = scenario
         self.seed = scenario.seed
         self.epoch = epoch
         self.target = target
+        self.sip_target = sip_target
+        self.sockets = SipSockets(sip_target, scenario.sip.devices_per_socket)
         self.part = part
-        self.timers = Timers(asyncio.get_running_loop(), base)
+        self.timers = Timers(asyncio.get_running_loop(), base, scenario.duration_s, gate)
         self.joined_at = max(0.0, self.timers.now())
         self.books = Books(epoch, ledger, self.joined_at)
         self.lines: dict[str, Line] = {}
         self.resume_at = resume_at
         self.closed_loop = False  #: whether stations report as soon as they are answered, now that all are linked
+        self.gate = gate
         self._loop_wanted = closed_loop
         self.stopped = False
+        self._settled_s = NEVER  # where it stood when it was stopped
         self.linked_at_end = 0
         self.first_on: float | None = None  #: when the first station was switched on
         self._failed = failed
@@ -122,14 +133,16 @@ class Shard:
         if self.first_on is None:
             self.first_on = at
         core = self._build(member, at, self.resume_at)
-        line = Line(core, self, self._source(member))
+        source = self._source(member)
+        line = SipLine(core, self, source) if isinstance(core, Camera) else Line(core, self, source)
         if getattr(core, "has_faulty_link", False):
             line.writer = FaultyWriter(line, cast(Faulty, core), self.timers, self.seed, self.books)
         self.lines[member.identity] = line
         line.start()
 
     def _source(self, member: Member) -> str:
-        sources = self.scenario.target.sources
+        scenario = self.scenario
+        sources = scenario.sip.sources if member.group.protocol == GB28181 else scenario.target.sources
         return sources[member.number % len(sources)] if sources else ""
 
     @property
@@ -141,16 +154,29 @@ class Shard:
         """Return the line of a station, ``None`` as long as it was not switched on."""
         return self.lines.get(identity)
 
-    async def drain(self, limit_s: float) -> None:
-        """Begin nothing any more, and wait until what is under way is answered, but not for long."""
-        self.timers.close()
-        loop = asyncio.get_running_loop()
-        end = loop.time() + limit_s
-        while loop.time() < end and any(line.linked and line.core.in_flight for line in self.lines.values()):
+    async def drain(self, limit_s: float, *, all_of_it: bool, early: Callable[[], bool]) -> None:
+        """Wait until all that was due before the end is done, and what is under way is answered, but not for long.
+
+        Args:
+            limit_s: How long at the most.
+            all_of_it: Whether what waits for a link is waited for as well.
+            early: Asked whether to wait no longer.
+        """
+        self.closed_loop = False
+        end = self.timers.loop_time() + limit_s
+        while self.timers.loop_time() < end and not early():
+            if self.timers.over and not (self.books.open if all_of_it else self._awaiting):
+                return
             await asyncio.sleep(DRAIN_STEP_S)
+
+    @property
+    def _awaiting(self) -> bool:
+        """Whether an answer is awaited."""
+        return any(line.linked and line.core.in_flight for line in self.lines.values())
 
     async def stop(self) -> None:
         """End every link and whatever is under way."""
+        self._settled_s = self.settled_s()  # what is not told yet is forgotten with the timers
         self.stopped = True
         self.timers.close()
         self._dialling.clear()
@@ -165,6 +191,7 @@ class Shard:
             await asyncio.sleep(DRAIN_STEP_S)
         for line in self.lines.values():
             line.abort()
+        self.sockets.close()
         await asyncio.sleep(0)  # the links are told
 
     @property
@@ -186,16 +213,13 @@ class Shard:
 
     async def _connect(self) -> None:
         """Open connections as long as any are wanted."""
-        loop = asyncio.get_running_loop()
-        host, port = self.target
         while self._dialling:
             line = self._dialling.popleft()
-            if line.off or line.out_of_reach or line.linked:
+            if line.off or line.out_of_reach or not line.waits or not self.gate():
                 continue
-            local = (line.source, 0) if line.source else None
             try:
                 async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                    await loop.create_connection(partial(_itself, line), host, port, local_addr=local)
+                    await self._open(line)
             except (OSError, TimeoutError) as error:
                 self._failed(error)
                 line.failed()
@@ -210,7 +234,22 @@ class Shard:
             line.core.report_now(now)
             line.flush()
 
+    async def _open(self, line: Line) -> None:
+        """Open a connection for a line, or find it a seat at a socket."""
+        host, port = self.target
+        if isinstance(line, SipLine):
+            if self.scenario.sip.transport == "udp":
+                await self.sockets.seat(line)
+                return
+            host, port = self.sip_target
+        local = (line.source, 0) if line.source else None
+        await asyncio.get_running_loop().create_connection(partial(_itself, line), host, port, local_addr=local)
+
     # Sums
+
+    def settled_s(self) -> float:
+        """Return the run time before which everything was told, and answered or given up by its station."""
+        return max(0.0, min(self.books.settled_s(), self.timers.next_at, self.timers.now(), self._settled_s))
 
     def counts(self) -> Counts:
         """Return where the shard stands now."""
@@ -224,11 +263,13 @@ class Shard:
             acknowledged=books.acknowledged,
             dropped=books.dropped_count,
             late_s=books.late_s,
+            settled_s=self.settled_s(),
             faults=dict(books.faults),
         )
         for line in lines:
             found.connected += line.connects > 0
-            found.linked += line.transport is not None
+            found.linked += line.linked
+            found.registered += isinstance(line, SipLine) and line.connects > 0
             found.failures += line.failures
         return found
 

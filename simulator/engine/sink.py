@@ -3,32 +3,57 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
+from functools import cache
 from typing import cast
 
-from hj212 import HJ_212_2017, Connection, Role
-from hj212.editions import RULES
+from hj212 import HJ_212_2017, Message, Rules
+from hj212.codes import CommandKind, Reply
+from hj212.editions import RULES, rules_of
+from hj212.framing import Frame, Framer
+from hj212.messages import acknowledgement, notice_answer
+from hj212.tables.commands import command_row
 
 __all__ = ["Sink"]
 
+_REPLIES = frozenset(str(int(reply)) for reply in Reply)
+
+
+@cache
+def _answering(cn: str) -> Callable[[Message, Rules], Message] | None:
+    """Return what composes the answer to a command of a station; ``None`` for what is an answer itself."""
+    if cn in _REPLIES:
+        return None
+    row = command_row(cn, upward=True)
+    return notice_answer if row is not None and row.kind is CommandKind.NOTICE else acknowledgement
+
 
 class Sink(asyncio.Protocol):
-    """The platform's side of one link."""
+    """The platform's side of one link. It answers in the edition that a message declares, and begins nothing itself."""
 
-    __slots__ = ("_connection", "_transport")
+    __slots__ = ("_framer", "_transport")
 
     def __init__(self) -> None:
-        self._connection = Connection(Role.PLATFORM, HJ_212_2017, editions=RULES)
+        self._framer = Framer()
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
-        connection = self._connection
-        connection.receive_data(data, 0.0)  # it awaits nothing, so no clock matters
-        connection.events()
+        answers = [self._answer(found) for found in self._framer.feed(data) if isinstance(found, Frame)]
         if self._transport is not None:
-            self._transport.write(connection.data_to_send())
+            self._transport.write(b"".join(answers))
+
+    def _answer(self, frame: Frame) -> bytes:
+        if not frame.usable:
+            return b""
+        message = Message.from_bytes(frame.segment)
+        compose_answer = _answering(message.cn)
+        if compose_answer is None or not message.wants_answer:
+            return b""
+        rules = rules_of(message.flag, HJ_212_2017, known=RULES)
+        return compose_answer(message, rules).encode(rules)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

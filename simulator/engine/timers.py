@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+from collections.abc import Callable
 from typing import Final, Protocol
 
 __all__ = ["AT_ONCE", "NEVER", "Alarmed", "Timers"]
@@ -29,16 +30,36 @@ class Timers:
     Args:
         loop: The loop.
         base: Its time at the start of the run: run time is ``loop.time() - base``.
+        limit: Run time of the end: what is due then is still done, however late the loop is, and nothing after it.
+        gate: Asked before anybody is woken whether that may be; once it is shut, it stays so.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, base: float) -> None:
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        base: float,
+        limit: float = NEVER,
+        gate: Callable[[], bool] = lambda: True,
+    ) -> None:
         self._loop = loop
+        self._gate = gate
         self.base = base
         self._heap: list[tuple[float, int, Alarmed]] = []
         self._number = 0
         self._handle: asyncio.TimerHandle | asyncio.Handle | None = None
         self._handle_at = NEVER
         self._closed = False
+        self._limit = limit
+
+    @property
+    def next_at(self) -> float:
+        """Run time before which there is nothing left to do; :data:`NEVER` where there is nothing at all."""
+        return self._heap[0][0] if self._heap else NEVER
+
+    @property
+    def over(self) -> bool:
+        """Whether everything is done that is due before the end."""
+        return self.next_at > self._limit
 
     def now(self) -> float:
         """Return run time: seconds since the start of the scenario."""
@@ -72,13 +93,15 @@ class Timers:
         if self._handle:
             self._handle.cancel()
         self._handle_at = when
-        if not self._closed:
+        if not self._closed and when <= self._limit:
             self._handle = self._loop.call_at(self.base + when, self._fire)
 
     def _fire(self) -> None:
         self._handle = None
         self._handle_at = NEVER
-        heap, now = self._heap, self.now()
+        if not self._gate():
+            return
+        heap, now = self._heap, min(self.now(), self._limit)
         for _ in range(AT_ONCE):
             if not heap or heap[0][0] > now:
                 break
@@ -86,5 +109,5 @@ class Timers:
             if when == who.armed:
                 who.armed = NEVER
                 who.alarm(now)
-        if heap and not self._closed:
+        if heap:
             self._set(heap[0][0])

@@ -7,6 +7,8 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any, Final
 
+from gb28181.device import Quirks
+from gb28181.errors import LocalProtocolError
 from hj212 import Message
 from stationgate.language import _
 
@@ -14,6 +16,8 @@ from ..behaviour import Behaviour
 
 __all__ = [
     "ALL",
+    "CAMERAS",
+    "CAMERA_FAULTS",
     "DOORS",
     "FAULTS",
     "LOGGERS",
@@ -27,6 +31,7 @@ __all__ = [
     "faults_of",
     "find",
     "mutants_of",
+    "quirks_with",
 ]
 
 #: Families of kinds that faults are made for.
@@ -34,6 +39,8 @@ DOORS: Final = ("door",)
 LOGGERS: Final = ("logger",)
 METERS: Final = ("meter",)
 MEASURING: Final = (*LOGGERS, *METERS)
+#: Whatever speaks GB/T 28181.
+CAMERAS: Final = ("camera", "recorder")
 #: Whatever speaks HJ 212.
 ALL: Final = (*DOORS, *MEASURING)
 
@@ -49,7 +56,8 @@ class Fault:
 
     Attributes:
         name: What scenarios and ``conformance demo --fault`` call it.
-        families: Families of kinds of station that can have it: ``door``, ``logger``, ``meter``.
+        families: Families of kinds of station that can have it: ``door``, ``logger``, ``meter``, ``camera``,
+            ``recorder``.
         layer: ``bytes``, ``protocol`` or ``world``.
         expected: What a suite should say of the requirement it breaks: ``FAIL``, ``WARN`` or ``INCONCLUSIVE``;
             :data:`NOT_JUDGED` where it breaks none of a station's.
@@ -80,26 +88,44 @@ class UnknownFaultError(ValueError):
     """No fault has this name; the text offers the nearest ones."""
 
 
-#: Every fault by its name, in the order in which they are defined.
+#: Every fault of HJ 212 by its name, in the order in which they are defined.
 FAULTS: Final[dict[str, Fault]] = {}
+#: Those of cameras: quirks of :mod:`gb28181.device`, which change no :class:`~simulator.behaviour.Behaviour`.
+CAMERA_FAULTS: Final[dict[str, Fault]] = {}
 
 
 def find(name: str) -> Fault:
-    """Return the fault called ``name``.
+    """Return the fault called ``name``; of a camera's with a number behind it, as ``items_per_message=2``.
 
     Raises:
-        UnknownFaultError: If there is none.
+        UnknownFaultError: If there is none, or the number is none.
     """
+    base = name.partition("=")[0]
+    if base in CAMERA_FAULTS:
+        quirks_with((name,))
+        return CAMERA_FAULTS[base]
     if name not in FAULTS:
-        near = get_close_matches(name, FAULTS, n=3, cutoff=0.4)
+        near = get_close_matches(name, [*FAULTS, *CAMERA_FAULTS], n=3, cutoff=0.4)
         text = _("no fault is called {name!r}; near: {near}") if near else _("no fault is called {name!r}")
         raise UnknownFaultError(text.format(name=name, near=", ".join(near)))
     return FAULTS[name]
 
 
+def quirks_with(names: Iterable[str] = ()) -> Quirks:
+    """Return what a camera with the named faults does otherwise; a number stands behind ``=``.
+
+    Raises:
+        UnknownFaultError: If there is no such fault, or the number is none.
+    """
+    try:
+        return Quirks.named(names)
+    except LocalProtocolError as error:
+        raise UnknownFaultError(str(error)) from error
+
+
 def faults_of(family: str) -> dict[str, Fault]:
     """Return every fault that the stations of a family can have, by its name."""
-    return {name: fault for name, fault in FAULTS.items() if fault.fits(family)}
+    return {name: fault for name, fault in (FAULTS | CAMERA_FAULTS).items() if fault.fits(family)}
 
 
 def mutants_of(family: str) -> dict[str, Fault]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from hj212 import RULES, Edition
 from hj212.encryption import Key
@@ -16,11 +16,14 @@ from stationgate.language import _
 
 from ..codes import Codes
 from ..draws import draw
-from ..faults import find
-from ..reporter import Witness
+from ..faults import find, quirks_with
+from ..faults.registry import CAMERAS
+from ..reporter import Reporter, Witness
 from ..scenario import Event, FaultPlan, Member, Scenario, SiteGroup, StationGroup, selection
 from ..world import Intervention, Line, Shift, Site, SiteTemplate, Unit, What
+from .camera import Camera, Tally, account_of, rules_of
 from .door import DoorSettings, LivingDoor
+from .equipment import equipment_of
 from .factors import UnknownFactorError
 from .logger import DataLogger, LoggerPlan, LoggerSettings, logger_plan
 from .meter import MeterPlan, MeterSettings, PowerMeter, meter_plan
@@ -36,6 +39,10 @@ BOOT_S: Final = 20.0
 _WHATS: Final = {what.value: what for what in What}
 
 
+class Books(Witness, Tally, Protocol):
+    """Who is told beside what stations and cameras do."""
+
+
 class Building:
     """Builds the stations of a scenario.
 
@@ -49,14 +56,14 @@ class Building:
             its edition has no code for.
     """
 
-    def __init__(self, scenario: Scenario, epoch: float, witness: Witness | None) -> None:
+    def __init__(self, scenario: Scenario, epoch: float, witness: Books | None) -> None:
         self.scenario = scenario
         self.seed = scenario.seed
         self.epoch = round(epoch, 3)
         self.witness = witness
         self.behaviours = Behaviours()
         self._plans = [(plan, selection(scenario, plan)) for plan in scenario.fault]
-        self._timelines: dict[tuple[tuple[str, ...], tuple[FaultPlan, ...]], FaultTimeline] = {}
+        self._timelines: dict[tuple[tuple[str, ...], tuple[FaultPlan, ...]], FaultTimeline[Any]] = {}
         self._shared: dict[int, Any] = {}
         self._site = lru_cache(maxsize=MAX_SITES)(self._new_site)
         self._site_events = [event for event in scenario.event if event.what in _WHATS]
@@ -66,7 +73,7 @@ class Building:
             if event.what in ("power-cut", "restart", "clock-step")
         ]
         for group in scenario.station:
-            if group.count and group.personality.family in _MAKERS:
+            if group.count and group.personality.family in _SHARED:
                 self._shared_by(group)
         self._check_faults()
 
@@ -78,7 +85,11 @@ class Building:
             at: Run time at which it is switched on.
             resume_at: Run time from which it is taken over from another process.
         """
-        return _MAKERS[member.group.personality.family](self, member, at, resume_at)
+        core = _MAKERS[member.group.personality.family](self, member, at, resume_at)
+        taken_over = resume_at is not None and isinstance(core, Reporter)
+        if taken_over and core.timeline is not None and core.last_due is not None:
+            core.timeline.passed(member.identity, core.last_due)
+        return core
 
     # What is shared
 
@@ -111,7 +122,7 @@ class Building:
 
     # Faults
 
-    def timeline_of(self, member: Member) -> FaultTimeline | None:
+    def timeline_of(self, member: Member) -> FaultTimeline[Any] | None:
         """Return the faults of a station that come and go, ``None`` where there are none."""
         family = member.group.personality.family
         plans = tuple(plan for plan, chosen in self._plans if find(plan.name).fits(family) and chosen(member))
@@ -120,7 +131,8 @@ class Building:
         key = member.group.faults, plans
         found = self._timelines.get(key)
         if found is None:
-            found = self._timelines[key] = FaultTimeline(self.behaviours, member.group.faults, plans, self.seed)
+            does: Callable[[tuple[str, ...]], Any] = _quirks if family in CAMERAS else self.behaviours
+            found = self._timelines[key] = FaultTimeline(does, member.group.faults, plans, self.seed)
         return found
 
     def _check_faults(self) -> None:
@@ -167,7 +179,7 @@ class Building:
         return sum(steps)
 
 
-def builder(scenario: Scenario, epoch: float, witness: Witness | None) -> Callable[[Member, float, float | None], Any]:
+def builder(scenario: Scenario, epoch: float, witness: Books | None) -> Callable[[Member, float, float | None], Any]:
     """Return what builds the stations of a scenario: (member, run time it is switched on, taken over or ``None``)."""
     return Building(scenario, epoch, witness).build
 
@@ -308,11 +320,44 @@ def _sampler(station: Callable[..., Any], settings: Callable[..., Any]) -> _Make
     return make
 
 
+def _camera(building: Building, member: Member, at: float, resume_at: float | None) -> Camera:
+    """A camera; at a site it sees who comes in at the door."""
+    scenario, group = building.scenario, member.group
+    equipment, watching = equipment_of(member)
+    return Camera(
+        account_of(
+            member.identity,
+            member.password,
+            server_id=scenario.sip.id,
+            domain=scenario.sip.domain,
+            keepalive_s=group.keepalive_s,
+            expires_s=group.expires_s,
+        ),
+        rules_of(group.edition),
+        equipment,
+        watching,
+        _quirks(group.faults),
+        seed=building.seed,
+        now=max(at, resume_at or 0.0),
+        epoch=building.epoch,
+        until=scenario.duration_s,
+        visits=building.site_of(member).openings if member.site_group is not None else None,
+        tally=building.witness,
+        timeline=building.timeline_of(member),
+    )
+
+
+#: Quirks by the names of their faults, each built once.
+_quirks = lru_cache(maxsize=1024)(quirks_with)
+
+
 #: Who builds the stations of a family.
 _MAKERS: Final[Mapping[str, _Maker]] = {
     "door": _door,
     "logger": _sampler(DataLogger, LoggerSettings),
     "meter": _sampler(PowerMeter, MeterSettings),
+    "camera": _camera,
+    "recorder": _camera,
 }
 #: Who builds what a group of them has in common.
 _SHARED: Final[Mapping[str, Callable[[Building, StationGroup], Any]]] = {

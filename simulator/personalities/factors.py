@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import ROUND_HALF_EVEN, Decimal
 from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
 from hj212 import Edition
 from hj212.tables.commands import command_row
+from stationgate.language import _
 
-from ..world import Signal, code_of, converted, signal_of, signals
+from ..world import Signal, Summary, code_of, converted, signal_of, signals
 
 __all__ = ["DEFAULTS", "HABITS", "NOISE", "Factors", "Habits", "UnknownFactorError", "factors"]
 
@@ -179,9 +179,13 @@ class Factors:
         """Return a total as text: m3 of the flow, kg of what flows with it (HJ 212-2017 Annex D)."""
         signal = self.signals[at]
         assert signal.cou is not None
+        # carried is in ms; value and flow are in units of their last digits
         places = signal.decimals + 3 + (0 if signal.is_flow else self.signals[self.flow].decimals)
-        exact = Decimal(carried).scaleb(signal.cou - places)
-        return str(exact.quantize(Decimal(1).scaleb(-self.habits.cou_decimals), ROUND_HALF_EVEN))
+        digits = self.habits.cou_decimals
+        shift = places - signal.cou - digits
+        units = Summary(0, 0, carried, 10**shift).mean if shift > 0 else carried * 10**-shift
+        text = f"{abs(units):0{digits + 1}d}"
+        return f"{'-' if units < 0 else ''}{text[:-digits]}.{text[-digits:]}"
 
 
 @lru_cache(maxsize=256)
@@ -233,7 +237,11 @@ def _chosen(outlet: str, edition: Edition, wanted: tuple[str, ...]) -> tuple[Sig
             signal = signal_of(outlet, word)
             if signal is None or code_of(signal, edition.value) is None:
                 known = [code for s in signals(outlet) if (code := code_of(s, edition.value))]
-                raise UnknownFactorError(f"{word!r} is no factor of {outlet} in {edition.value}: {', '.join(known)}")
+                raise UnknownFactorError(
+                    _("{code!r} is no factor of {outlet} in {edition}: {known}").format(
+                        code=word, outlet=outlet, edition=edition.value, known=", ".join(known)
+                    )
+                )
             found.append(signal)
         return tuple(found)
     usual = DEFAULTS.get(outlet)

@@ -14,6 +14,7 @@ from importlib import resources
 from typing import Final
 
 from hj212 import Edition
+from stationgate.language import _
 
 from ..world import Plant
 
@@ -112,10 +113,14 @@ def power_codes(edition: Edition, outlet: str, wanted: tuple[tuple[str, str], ..
         quantity = name.removeprefix(_OF_UNIT)
         if quantity not in QUANTITIES:
             raise UnknownQuantityError(
-                f"{name!r} is no electrical quantity: {', '.join(QUANTITIES)}, also with {_OF_UNIT}"
+                _("{name!r} is no electrical quantity: {known}, also with {prefix} before").format(
+                    name=name, known=", ".join(QUANTITIES), prefix=_OF_UNIT
+                )
             )
         if not (code.endswith(_NUMBER) or code[-2:].isdecimal()):
-            raise UnknownQuantityError(f"{name}: expected a code that ends with two digits, found {code!r}")
+            raise UnknownQuantityError(
+                _("{name}: expected a code that ends with two digits, found {code!r}").format(name=name, code=code)
+            )
         found.append(("unit" if name.startswith(_OF_UNIT) else "line", quantity, code))
     return PowerCodes(tuple(found))
 

@@ -255,6 +255,10 @@ class Sampler(Reporter):
             run = self._run(begin, end, until) if until is not None and window != DAY else []
             until = run[0][0] if run else until
 
+    @property
+    def last_due(self) -> float | None:
+        return None if self._next_report is None else self._last_before(self._next_report)
+
     def _last_before(self, due: float) -> float | None:
         """Return the last reading before an instant, ``None`` where there is none."""
         found = (last_tick(span, due) for span in reversed(self._spans))
@@ -288,7 +292,10 @@ class Sampler(Reporter):
         device_ms = self._device_ms(due)
         index = device_ms // self._interval_ms
         wait = behaviour.interval_s(self._interval, index)
-        self._next_report = round(due + wait, 3) if wait != self._interval else self._tick_from(due + 0.001)
+        if wait != self._interval or round((due - self._first) * 1000) % self._interval_ms == 0:
+            self._next_report = round(due + wait, 3)
+        else:
+            self._next_report = self._tick_from(due + 0.001)  # a timer that was wrong for a while is right again
         columns = self._read(due)
         if not self._asked & _SILENT and not behaviour.skips_report(index):
             self._tell_now(due, shown(device_ms // 1000), columns)

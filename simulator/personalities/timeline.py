@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
 from ..behaviour import Behaviour
 from ..draws import draw
 from ..faults import behaviour_with
@@ -9,6 +12,9 @@ from ..faults.on_link import WAYS
 from ..scenario import FaultPlan
 
 __all__ = ["Behaviours", "FaultTimeline"]
+
+#: What a station does: a :class:`~simulator.behaviour.Behaviour`, of a camera its quirks.
+T = TypeVar("T")
 
 
 class Behaviours:
@@ -27,11 +33,11 @@ class Behaviours:
         return found
 
 
-class FaultTimeline:
+class FaultTimeline(Generic[T]):
     """The faults of the stations that have the same ones in the same stretches of time.
 
     Args:
-        behaviours: Where behaviours are kept.
+        behaviours: Returns the behaviour with some faults, always the same one.
         always: Faults that they have from first to last.
         plans: What comes and goes.
         seed: Of the scenario.
@@ -40,7 +46,11 @@ class FaultTimeline:
     __slots__ = ("_always", "_behaviours", "_done", "_plans", "_seed")
 
     def __init__(
-        self, behaviours: Behaviours, always: tuple[str, ...], plans: tuple[FaultPlan, ...], seed: int
+        self,
+        behaviours: Callable[[tuple[str, ...]], T],
+        always: tuple[str, ...],
+        plans: tuple[FaultPlan, ...],
+        seed: int,
     ) -> None:
         self._behaviours = behaviours
         self._always = always
@@ -53,7 +63,7 @@ class FaultTimeline:
         """Whether one of them is a fault of the link."""
         return any(name in WAYS for name in (*self._always, *(plan.name for plan in self._plans)))
 
-    def behaviour(self, identity: str, due: float) -> Behaviour:
+    def behaviour(self, identity: str, due: float) -> T:
         """Return how a station behaves in what is due at run time ``due``."""
         names = self._always
         for number, plan in enumerate(self._plans):

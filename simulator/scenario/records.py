@@ -78,6 +78,7 @@ class SipTarget:
     id: str = "34020000002000000001"
     domain: str = ""  #: filled in: the first ten digits of ``id``
     sources: tuple[str, ...] = ()  #: local addresses, one each; empty: the system chooses
+    devices_per_socket: int = 100  #: cameras that share a UDP socket of one address
 
     def __post_init__(self) -> None:
         if not self.domain:

@@ -8,18 +8,22 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from simulator import FAULTS
 from simulator.cli import build
-from simulator.engine import Counts, FleetResult, health
+from simulator.engine import Counts, FleetResult, health, run_fleet_virtual
+from simulator.faults import CAMERA_FAULTS, mutants_of
 from simulator.scenario import load, template
-from stationgate.exits import run
+from stationgate.exits import UsageFault, run
 
 from .desk import PW
 
+#: In the order of the list: those of HJ 212, then those of cameras.
+ALL_FAULTS = {**FAULTS, **CAMERA_FAULTS}
 ROOT = Path(__file__).resolve().parents[2]
 
 Simulator = Callable[..., tuple[int, str, str]]
@@ -257,25 +261,49 @@ class TestNew:
 
 
 class TestFaults:
-    def test_json(self, simulator: Simulator) -> None:
+    def test_what_the_suite_judges_comes_without_asking(self, simulator: Simulator) -> None:
+        """Each name is accepted by ``conformance demo --fault``, and the suite says of it what ``expected`` says."""
         code, out, err = simulator("faults", "--json")
         rows = [json.loads(line) for line in out.splitlines()]
+        assert (code, err) == (
+            0,
+            f"for scenarios there are more ({len(ALL_FAULTS) - len(rows)}): simulator faults --all\n",
+        )
+        assert [row["name"] for row in rows] == list(mutants_of("door"))
+        assert {row["expected"] for row in rows} == {"FAIL", "WARN", "INCONCLUSIVE"}
+
+    def test_json(self, simulator: Simulator) -> None:
+        code, out, err = simulator("faults", "--json", "--all")
+        rows = [json.loads(line) for line in out.splitlines()]
         assert (code, err) == (0, "")
-        assert [row["name"] for row in rows] == list(FAULTS)
+        assert [row["name"] for row in rows] == list(ALL_FAULTS)
         for row in rows:
             assert list(row) == ["name", "station", "layer", "expected", "summary"]
-            fault = FAULTS[row["name"]]
+            fault = ALL_FAULTS[row["name"]]
             assert (row["station"], row["layer"], row["expected"]) == (fault.station, fault.layer, fault.expected)
             assert row["summary"] == fault.en
 
     def test_summary_in_chinese(self, simulator: Simulator) -> None:
-        _, out, _ = simulator("faults", "--json", "--lang", "zh")
-        assert [json.loads(line)["summary"] for line in out.splitlines()] == [fault.zh for fault in FAULTS.values()]
+        _, out, _ = simulator("faults", "--all", "--json", "--lang", "zh")
+        assert [json.loads(line)["summary"] for line in out.splitlines()] == [fault.zh for fault in ALL_FAULTS.values()]
 
     def test_text_has_a_line_for_each(self, simulator: Simulator) -> None:
-        code, out, _ = simulator("faults")
+        code, out, _ = simulator("faults", "--all")
         assert code == 0
-        assert [line.split()[0] for line in out.splitlines()] == list(FAULTS)
+        assert [line.split()[0] for line in out.splitlines()] == list(ALL_FAULTS)
+
+    @pytest.mark.parametrize("name", CAMERA_FAULTS)
+    def test_every_name_may_stand_beside_a_camera(self, city: Callable[[str], str], name: str) -> None:
+        given = name + ("=2" if name in ("items_per_message", "nat_port_drift") else "")
+        plan = load(city(f"[[station]]\nkind = 'dome'\nfaults = ['{given}']"))
+        assert run_fleet_virtual(replace(plan, duration_s=1.0)).counts.registered == 1
+
+    @pytest.mark.parametrize("name", ["items_per_message", "nat_port_drift=many", "sumnum_wrong=1", "sumnum"])
+    def test_number_of_a_fault_is_looked_at(self, city: Callable[[str], str], name: str) -> None:
+        with pytest.raises(UsageFault) as refused:
+            load(city(f"[[station]]\nkind = 'dome'\nfaults = ['{name}']"))
+        assert name.partition("=")[0] in refused.value.message
+        assert refused.value.hint == "list them with: simulator faults"
 
     @pytest.mark.parametrize("name", FAULTS)
     def test_every_name_may_stand_in_a_scenario(self, city: Callable[[str], str], name: str) -> None:

@@ -294,3 +294,14 @@ def test_ramp_switches_stations_on_one_after_the_other() -> None:
     plan = replace(city(count=4, mn="0001", duration_s=4 * 3600 + 1), load=Load(ramp_s=16_000))
     run_fleet_virtual(plan, progress=lambda counts: told.append(counts.connected))
     assert told == [1, 2, 3, 4]
+
+
+def test_error_of_ours_ends_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What goes wrong inside a station is no quiet station: the run is over, and says what it was."""
+
+    def broken(self: shard.Line, now: float) -> None:
+        raise ZeroDivisionError("planted")
+
+    monkeypatch.setattr(shard.Line, "alarm", broken)
+    with pytest.raises(ZeroDivisionError, match="planted"):
+        run_fleet_virtual(city())

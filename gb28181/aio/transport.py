@@ -22,6 +22,8 @@ MAX_CONNECTIONS: Final = 20_000
 MAX_WAITING_BYTES: Final = 4 * 1024 * 1024
 #: Seconds that a connection may take to be made.
 DIAL_S: Final = 10.0
+#: Longest sleep in seconds.
+SLEEP_S: Final = 86_400.0
 #: Free ports that are tried until one is free for UDP and for TCP.
 BIND_TRIES: Final = 8
 #: Ways that are remembered, so that all that comes from one address is told by the same object.
@@ -255,7 +257,8 @@ class Transport:
         if self._alarm is not None:
             self._alarm.cancel()
         self._due = when
-        self._alarm = None if when is None else self._loop.call_at(when, self._ring)
+        # One that is set for far too late, by what a peer told, is looked at again: no loop sleeps for ever.
+        self._alarm = None if when is None else self._loop.call_at(min(when, now + SLEEP_S), self._ring)
 
     def _stepped(self, now: float, *, ring: bool = False) -> bool:
         try:

@@ -228,7 +228,11 @@ class Endpoint:
             return
         if request.method == "INVITE":
             self.respond(transaction, 100, now)
-        self._deliver(transaction, request, flow, now)
+        try:
+            self._deliver(transaction, request, flow, now)
+        except SipError as error:  # answered all the same, else it would count as unanswered for ever
+            self.respond(transaction, error.status, now)
+            self._events.append(MessageRejected(flow, error, bytes(request)[:_SHOWN_BYTES]))
 
     def _needs(self, request: Request) -> None:
         headers = request.headers
@@ -296,7 +300,7 @@ class Endpoint:
             if self._belongs_to_unknown(request):
                 self.respond(transaction, 481, now)
                 return
-        elif not dialog.in_order(request):
+        elif not (request.from_ and dialog.in_order(request)):  # who speaks within a dialog says so readably
             self.respond(transaction, 500, now)
             return
         elif request.method == "BYE":

@@ -323,8 +323,18 @@ class Platform:
         if isinstance(body, Notice):
             self._events.append(NoticeReceived(device.id, body, reading.deviations))
 
+    def _catalog_of(self, code: str) -> Catalog:
+        """Return the catalogue of a device; there are as many as devices may be, the eldest of who is gone makes room."""
+        catalog = self.catalogs.get(code)
+        if catalog is None:
+            while len(self.catalogs) >= max(self.registrar.policy.max_devices, 1):
+                gone = (known for known in self.catalogs if known not in self.devices)
+                del self.catalogs[next(gone, next(iter(self.catalogs)))]
+            catalog = self.catalogs[code] = Catalog(code)
+        return catalog
+
     def _catalog_changed(self, device: Device, body: CatalogNotice | CatalogAnswer) -> None:
-        codes = self.catalogs.setdefault(device.id, Catalog(device.id)).change(body.items or ())
+        codes = self._catalog_of(device.id).change(body.items or ())
         self._events.append(CatalogChanged(device.id, tuple(codes), False))
 
     def _acknowledge(self, device: Device, alarm: AlarmNotice, now: float) -> None:
@@ -350,6 +360,6 @@ class Platform:
         self._events.append(QuestionDone(code, question))
         asked_whole = isinstance(question.body, CatalogQuery) and question.body.device_id == code
         if asked_whole and question.collected is not None and question.collected.complete:
-            catalog = self.catalogs.setdefault(code, Catalog(code))
+            catalog = self._catalog_of(code)
             catalog.replace(question.collected.items)
             self._events.append(CatalogChanged(code, tuple(item.device_id or "" for item in catalog), True))

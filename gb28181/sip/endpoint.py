@@ -149,17 +149,19 @@ class Endpoint:
         if data.strip(_FILLING):  # what keeps a NAT open means nothing
             self._receive(data, flow, now)
 
-    def receive_stream(self, data: bytes, flow: Flow, now: float) -> None:
-        """Take in bytes of a connection."""
+    def receive_stream(self, data: bytes, flow: Flow, now: float) -> int:
+        """Take in bytes of a connection; return how many messages they completed."""
         framer = self._framers.get(flow)
         if framer is None:
             framer = self._framers[flow] = StreamFramer()
-        for found in framer.feed(data):
+        found_all = framer.feed(data)
+        for found in found_all:
             if isinstance(found, Broken):
                 self._events.append(MessageRejected(flow, SipError(found.reason), found.raw))
                 self._broken.append(flow)
             else:
                 self._receive(found, flow, now)
+        return len(found_all)
 
     def flow_closed(self, flow: Flow, now: float) -> None:
         """Take note that a connection ended: what went over it is over."""
@@ -300,7 +302,7 @@ class Endpoint:
             if self._belongs_to_unknown(request):
                 self.respond(transaction, 481, now)
                 return
-        elif not (request.from_ and dialog.in_order(request)):  # who speaks within a dialog says so readably
+        elif not dialog.in_order(request):
             self.respond(transaction, 500, now)
             return
         elif request.method == "BYE":
@@ -322,11 +324,11 @@ class Endpoint:
         to = request.headers.get("To") or ""
         if "tag" not in to.lower():
             return None
-        call_id = request.call_id
+        call_id, speaker = request.call_id, request.from_  # who speaks within a dialog says so readably
         dialog = self._dialogs.find(call_id, request.to.tag)
         if dialog is None and request.method == "MESSAGE":
             # The 2016 edition's own example has the tags the wrong way round.
-            dialog = self._dialogs.find(call_id, request.from_.tag)
+            dialog = self._dialogs.find(call_id, speaker.tag)
         if dialog is None and request.method == "NOTIFY":
             dialog = self._notified_first(call_id, request)
         return dialog

@@ -12,7 +12,11 @@ import pytest
 from gb28181 import GBT_28181_2016, GBT_28181_2022, Gb28181Error, Rules
 from gb28181.device import Account, ControlDone, Device
 from gb28181.manscdp import BODIES, Kind, elements_of, write
+from gb28181.manscdp.items import CatalogItem
+from gb28181.manscdp.queries import CatalogQuery
+from gb28181.manscdp.responses import CatalogAnswer
 from gb28181.platform import Credential, DeviceRegistered, Platform, Policy, Refusal, SenderRefused
+from gb28181.platform.catalog import Catalog
 from gb28181.platform.platform import PlatformReport
 from gb28181.sip import (
     Challenge,
@@ -200,6 +204,49 @@ def test_a_body_that_drips_is_not_searched_anew_for_each_byte() -> None:
     found = [message for _ in range(60_000) for message in framer.feed(b"x")]
     assert found == [head + b"x" * 60_000]
     assert framer.pending == 0
+
+
+# What a platform keeps of its devices
+
+
+def test_devices_that_come_and_go_leave_nothing_behind() -> None:
+    site = AtPlatform(policy=Policy(challenge=False, max_devices=5))
+    for number in range(40):
+        code = f"340200000013200{number:05d}"
+        site.take(site.ask("REGISTER", CONTACT, "Expires: 3600", from_=f"<sip:{code}@{DOMAIN}>;tag=a"))
+        question = site.core.ask(code, CatalogQuery(device_id=code), 1000.0)
+        site.take(site.ask("MESSAGE", XML, body=catalog(question.body.sn, code), from_=f"<sip:{code}@{DOMAIN}>;tag=a"))
+        assert len(site.core.catalogs[code]) == 1
+        site.take(site.ask("REGISTER", CONTACT, "Expires: 0", from_=f"<sip:{code}@{DOMAIN}>;tag=a"))
+    assert len(site.core.devices) == 0
+    assert len(site.core.catalogs) == 5
+
+
+def catalog(sn: int | None, code: str) -> bytes:
+    return write(CatalogAnswer(sn=sn, device_id=code, total=1, items=(CatalogItem(device_id=CHANNEL),)), GBT_28181_2016)
+
+
+def test_a_catalogue_does_not_grow_beyond_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gb28181.platform.catalog.MAX_ITEMS", 3)
+    known = Catalog(DEVICE)
+    changed = known.change(CatalogItem(device_id=f"{number:020d}", event="ADD") for number in range(9))
+    assert len(changed) == len(known) == 3
+    assert known.change([CatalogItem(device_id=changed[0], event="UPDATE", name="x")]) == changed[:1]
+
+
+def test_long_texts_of_a_device_are_cut_where_they_are_kept() -> None:
+    site = AtPlatform()
+    contact = f"Contact: <sip:x@192.0.2.50>;y={'z' * 9000}"
+    (answered, *_) = site.register(contact, f"User-Agent: {'a' * 5000}", "X: y")
+    assert contact.encode() in answered
+    device = site.core.device(DEVICE)
+    assert (len(device.user_agent), len(device.contact_text)) == (256, 256)
+    first = device.user_agent
+    site.register(CONTACT, f"User-Agent: {'a' * 5000}")
+    assert device.user_agent is first
+    for number in range(1200):
+        site.register(CONTACT, f"User-Agent: {number}")
+    assert len(site.core.registrar._makes) <= 1000
 
 
 # A platform that tells a device what it cannot live with

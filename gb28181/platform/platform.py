@@ -324,7 +324,7 @@ class Platform:
             self._events.append(NoticeReceived(device.id, body, reading.deviations))
 
     def _catalog_of(self, code: str) -> Catalog:
-        """Return the catalogue of a device; there are as many as devices may be, the eldest of who is gone makes room."""
+        """Return the catalogue of a device; the eldest of those who are gone makes room for it."""
         catalog = self.catalogs.get(code)
         if catalog is None:
             while len(self.catalogs) >= max(self.registrar.policy.max_devices, 1):

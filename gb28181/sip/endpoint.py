@@ -253,7 +253,7 @@ class Endpoint:
             return 420, [("Unsupported", ", ".join(required))]
         peer = self._peer(flow, now)
         if peer.unanswered >= self.limits.unanswered:
-            self._events.append(PeerLimited(flow, "unanswered"))
+            self._limited(peer, flow, "unanswered")
             return 503, []
         return (0 if self._within_rate(peer, flow, now) else 503), []
 
@@ -278,10 +278,13 @@ class Endpoint:
             peer.left -= 1.0
             peer.limited = peer.limited and peer.left < limits.requests_at_once / 2
             return True
+        self._limited(peer, flow, "requests_per_s")
+        return False
+
+    def _limited(self, peer: _Peer, flow: Flow, limit: str) -> None:
         if not peer.limited:
             peer.limited = True
-            self._events.append(PeerLimited(flow, "requests_per_s"))
-        return False
+            self._events.append(PeerLimited(flow, limit))
 
     def _begin(self, key: object, request: Request, flow: Flow, now: float) -> ServerTransaction:
         while len(self._servers) + len(self._answers) >= self.limits.transactions:

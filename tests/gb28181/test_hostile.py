@@ -61,7 +61,7 @@ class Asking:
             *more,
             f"Content-Length: {len(body)}",
         ]
-        return "\r\n".join([*lines, "", ""]).encode() + body
+        return "\r\n".join([*lines, "", ""]).encode("utf-8", "surrogateescape") + body
 
 
 class AtPlatform:

@@ -51,6 +51,33 @@ def test_decode_hides_proofs_unless_told_not_to(tmp_path: Path, capsys: pytest.C
     assert proof in json.dumps(line)
 
 
+PASSWORDS = [
+    "<Response><CmdType>ConfigDownload</CmdType><SN>1</SN><BasicParam><Password>hidden1</Password>"
+    "<Account passwd='hidden2'><PWD>hidden3</PWD></Account></BasicParam></Response>",
+    "<Response><CmdType>Catalog</CmdType><SN>1</SN><DeviceList Num='1'><Item><Password>hidden1</Password></Item>"
+    "</DeviceList></Response>",
+    "<Control><CmdType>DeviceConfig</CmdType><SN>1</SN><SnapShotConfig>"
+    "<UploadURL>http://user:hidden1@192.0.2.1/x</UploadURL></SnapShotConfig></Control>",
+]
+
+
+@pytest.mark.parametrize("options", [("--json",), ()])
+@pytest.mark.parametrize("body", PASSWORDS)
+def test_decode_hides_passwords_in_bodies_unless_told_not_to(
+    body: str, options: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That of a catalogue item, those that devices of 2011 tell of their configuration, that of an address."""
+    file = tmp_path / "body.xml"
+    file.write_text(body, "ascii")
+    assert main(["decode", str(file), *options]) == 0
+    out = capsys.readouterr().out
+    assert "hidden" not in out
+    assert out.count("***") == body.count("hidden")
+    assert ("http://user:***@192.0.2.1/x" in out) == ("http://" in body)
+    assert main(["decode", str(file), *options, "--show-secrets"]) == 0
+    assert capsys.readouterr().out.count("hidden") == body.count("hidden")
+
+
 def test_decode_hides_a_proof_that_lost_its_header(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     proof = "6a2143ae65b119e276a75f0a4a8992b7"
     _, (line,) = decoded(

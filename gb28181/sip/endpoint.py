@@ -341,7 +341,7 @@ class Endpoint:
         transaction = self._subscribing.get((call_id, request.to.tag))
         if transaction is None:
             return None
-        return self._subscribed(transaction, request.from_, request.contact)
+        return self._subscribed(transaction, request.from_, _told_contact(request))
 
     def _acknowledged(self, request: Request, now: float) -> None:
         if request.headers.get("Call-ID") is None or request.headers.get("To") is None:
@@ -629,10 +629,14 @@ class Endpoint:
         request = transaction.request
         if request.method == "CANCEL":
             return
-        if transaction.invite:
-            self._invited(transaction, response, now)
-        elif request.method == "SUBSCRIBE" and 200 <= response.status < 300:
-            self._granted(transaction, response, now)
+        try:
+            if transaction.invite:
+                self._invited(transaction, response, now)
+            elif request.method == "SUBSCRIBE" and 200 <= response.status < 300:
+                self._granted(transaction, response, now)
+        except SipError:  # who asked waits for an end
+            self._events.append(RequestFailed(transaction, Failure.UNUSABLE, transaction.dialog))
+            raise
         self._events.append(ResponseReceived(transaction, response, transaction.dialog))
         self._judge_dialog(transaction, response)
 
@@ -651,7 +655,7 @@ class Endpoint:
             return
         if response.status >= 300 or transaction.dialog is not None:
             return
-        dialog = self._begun(DialogKind.CALL, transaction, response.to, response.contact)
+        dialog = self._begun(DialogKind.CALL, transaction, response.to, _told_contact(response))
         ack = bytes(dialog.request("ACK", self._via(dialog.flow)))
         dialog.ack = ack
         self._out.append((dialog.flow, ack))
@@ -659,7 +663,10 @@ class Endpoint:
             self.bye(dialog, now)
 
     def _granted(self, transaction: ClientTransaction, response: Response, now: float) -> None:
-        granted = response.expires
+        try:
+            granted = response.expires
+        except SipError:
+            granted = None
         if granted is None:
             granted = transaction.request.expires or 0
         asked_to_end = transaction.request.expires == 0
@@ -667,7 +674,7 @@ class Endpoint:
         if dialog is None:
             if asked_to_end:
                 return
-            dialog = self._subscribed(transaction, response.to, response.contact)
+            dialog = self._subscribed(transaction, response.to, _told_contact(response))
         if asked_to_end or not granted:
             self._dialogs.end(dialog, DialogEnd.LOCAL if asked_to_end else DialogEnd.PEER)
         elif dialog.state is not DialogState.ENDED:
@@ -821,6 +828,14 @@ class Endpoint:
     def subscriptions(self) -> int:
         """How many subscriptions there are, both ways."""
         return self._dialogs.count(DialogKind.SUBSCRIPTION)
+
+
+def _told_contact(message: Request | Response) -> Address | None:
+    """Contact of the other side; one that cannot be read tells none, as an absent one, for all goes by the flow."""
+    try:
+        return message.contact
+    except SipError:
+        return None
 
 
 def _terminated(request: Request) -> bool:

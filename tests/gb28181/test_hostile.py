@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from decimal import Decimal
 from itertools import count
 from typing import Any
@@ -18,11 +19,13 @@ from gb28181.manscdp.responses import CatalogAnswer
 from gb28181.platform import Credential, DeviceRegistered, Platform, Policy, Refusal, SenderRefused
 from gb28181.platform.catalog import Catalog
 from gb28181.platform.platform import PlatformReport
+from gb28181.sdp import Session
 from gb28181.sip import (
     Challenge,
     Credentials,
     Endpoint,
     Flow,
+    Request,
     Response,
     StreamFramer,
     answer,
@@ -360,17 +363,31 @@ class Attacker:
     def send(self) -> None:
         data = self.damaged(self.message()) if self.chance.random() < 0.3 else self.message()
         self.now += self.chance.random() * 3
-        self.platform.take(data, self.now)
-        for out in self.device.take(data, self.now):
-            try:
-                message = parse_message(out)
-                if isinstance(message, Response) and message.status == 200 and message.cseq.method == "INVITE":
-                    self.calls.append((message.call_id, str(message.to)))
-                    self.device.take(self.ask("ACK", to=str(message.to), call_id=message.call_id), self.now)
-                elif not isinstance(message, Response) and self.chance.random() < 0.8:
-                    self.device.take(bytes(respond(message, 200, to_tag="z")), self.now)
-            except Gb28181Error:
-                continue
+        if self.chance.random() < 0.1:
+            self.demand()
+        for site in (self.platform, self.device):
+            for out in site.take(data, self.now):
+                with suppress(Gb28181Error):
+                    self.react(site, parse_message(out))
+
+    def demand(self) -> None:
+        """Let the platform ask, subscribe and call, so that there is something to answer wrongly."""
+        core, query = self.platform.core, CatalogQuery(device_id=DEVICE)
+        with suppress(Gb28181Error):
+            device = core.device(DEVICE)
+            core.ask(DEVICE, query, self.now)
+            core.subscriptions.subscribe(device, query, 60, self.now)
+            core.calls.invite(device, CHANNEL, Session.PLAY, ("192.0.2.10", 30000), self.now)
+
+    def react(self, site: AtPlatform | AtDevice, message: Request | Response) -> None:
+        if not isinstance(message, Response):
+            headers = [("Contact", "<sip:x@192.0.2.1>"), ("Expires", "60"), ("Date", "2026-01-02T03:04:05.678")]
+            body = play() if message.method == "INVITE" else b""
+            status = self.chance.choice([100, 180, 200, 200, 200, 302, 401, 404])
+            site.take(self.damaged(bytes(respond(message, status, to_tag="z", headers=headers, body=body))), self.now)
+        elif message.status == 200 and message.cseq.method == "INVITE":
+            self.calls.append((message.call_id, str(message.to)))
+            site.take(self.ask("ACK", to=str(message.to), call_id=message.call_id), self.now)
 
 
 def attack(seed: int, times: int) -> Attacker:
@@ -385,6 +402,15 @@ def attack(seed: int, times: int) -> Attacker:
 @pytest.mark.parametrize("seed", range(3))
 def test_both_roles_survive_whatever_comes(seed: int) -> None:
     attacker = attack(seed, 1_200)
+    for _ in range(400):  # everything that began ends by its timers
+        attacker.now += 10.0
+        for site in (attacker.platform, attacker.device):
+            site.endpoint.handle_timeout(attacker.now)
+            site.core.step(attacker.now)
+            site.endpoint.data_to_send()
+    core, endpoint = attacker.platform.core, attacker.platform.endpoint
+    assert (len(core.calls), len(core.calls.ssrcs), len(core.subscriptions), len(core.questions)) == (0, 0, 0, 0)
+    assert (endpoint.transactions, endpoint.calls, endpoint.subscriptions) == (0, 0, 0)
     attacker.renew()
     assert any(isinstance(event, DeviceRegistered) for event in attacker.platform.told)
 

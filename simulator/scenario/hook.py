@@ -101,7 +101,7 @@ class Hook:
             return function(*arguments)
         except UsageFault:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _failed(self.name, error) from error
 
     def _refuse(self, function: str, what: str) -> NoReturn:
@@ -117,12 +117,12 @@ def _namespace(name: str, source: str) -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": "simulator_hook", "__file__": name}
     try:
         exec(compile(source, name, "exec"), names)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _failed(name, error) from error
     return names
 
 
-def _failed(name: str, error: Exception) -> UsageFault:
+def _failed(name: str, error: BaseException) -> UsageFault:
     """Return the sentence for an error inside a hook: the last line of the hook that was being run."""
     if isinstance(error, SyntaxError) and error.filename == name:
         line: int | None = error.lineno

@@ -108,6 +108,7 @@ def test_text_of_the_hook_is_in_no_repr(city: Written) -> None:
         ),
         ("\ndef groups(s):\n    pass\n", "hook .../city.py, line 2: groups(): expected a Scenario, found NoneType"),
         ("def group(s):\n    pass\n", "hook .../city.py: expected a function groups / adjust"),
+        ("raise SystemExit(0)\n", "hook .../city.py, line 1: SystemExit: 0"),
         ("groups = 5\n", "hook .../city.py: expected a function groups / adjust"),
         (
             "from dataclasses import replace\ndef groups(s):\n    return replace(s.station[0], kind='window')\n",

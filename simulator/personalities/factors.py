@@ -31,7 +31,7 @@ Adjust = Callable[[str, str, float, int, int], int]
 
 
 class UnknownFactorError(ValueError):
-    """An outlet has no such factor, or the edition has no code for it."""
+    """An outlet has no such factor, the edition has no code for it, or it is named twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,6 +242,8 @@ def _chosen(outlet: str, edition: Edition, wanted: tuple[str, ...]) -> tuple[Sig
                         code=word, outlet=outlet, edition=edition.value, known=", ".join(known)
                     )
                 )
+            if signal in found:
+                raise UnknownFactorError(_("{code!r} is named twice").format(code=word))
             found.append(signal)
         return tuple(found)
     usual = DEFAULTS.get(outlet)

@@ -332,6 +332,8 @@ class TestNoise:
 
     def test_levels(self) -> None:
         assert equivalent([600]) == 600
+        assert equivalent([-9000]) == equivalent([-9000, -(10**9)]) + 30 == -9000  # half of the time is 3 dB
+        assert equivalent([10**9, 10**9 + 100]) == 10**9 + 74
         assert equivalent([600, 600 + 100]) == 674  # 10 lg ((1 + 10) / 2) = 7.4
         assert exceeded(list(range(1, 101)), 5) == 95
         assert exceeded(list(range(1, 101)), 90) == 10

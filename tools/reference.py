@@ -339,6 +339,7 @@ ACCEPTED: Final = {
     "st": ("两位", "two characters"),
     "shifts": ("列表", "list"),
     "codes": ("表", "table"),
+    "levels": ("表", "table"),
     "start": ("日期时间", "date and time"),
     "instant": ("时刻", "instant"),
     "addresses": ("地址列表", "list of addresses"),

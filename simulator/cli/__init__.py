@@ -7,7 +7,7 @@ import click
 from stationgate.language import _
 from stationgate.options import group
 
-from . import audit, faults, identities, new, run
+from . import audit, faults, identities, learn, new, run
 
 __all__ = ["build"]
 
@@ -22,10 +22,11 @@ def build() -> click.Command:
             ("simulator run city.toml", _("play it on the real clock")),
             ("simulator run city.toml --virtual --duration 24h", _("a day in seconds, in memory")),
             ("simulator audit city.ledger --received store.db", _("what a platform lost, doubled or changed")),
+            ("simulator learn site.pcapng -o site.toml", _("a scenario out of real traffic")),
             ("simulator faults", _("what can go wrong on purpose")),
             ("simulator identities city.toml", _("every station, to be imported into a platform")),
         ],
     )
-    for module in (run, new, identities, faults, audit):
+    for module in (run, new, learn, identities, faults, audit):
         module.add(cli)
     return cli

@@ -268,6 +268,7 @@ def _logger_plan(building: Building, group: StationGroup) -> LoggerPlan:
             group.personality.outlet,
             RULES[Edition(group.edition)],
             group.signals,
+            stated=group.levels,
             minute_interval=group.minute_interval,
             hour=group.hour,
             day=group.day,

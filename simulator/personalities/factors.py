@@ -12,7 +12,7 @@ from hj212 import Edition
 from hj212.tables.commands import command_row
 from stationgate.language import _
 
-from ..world import Signal, Summary, code_of, converted, signal_of, signals
+from ..world import Level, Signal, Summary, code_of, converted, signal_of, signals, stated, unlisted
 
 __all__ = ["DEFAULTS", "HABITS", "NOISE", "Factors", "Habits", "UnknownFactorError", "factors"]
 
@@ -28,6 +28,10 @@ DEFAULTS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 
 #: Adjusts a measured value: (identity, code of the factor, POSIX seconds, value, decimals) -> value.
 Adjust = Callable[[str, str, float, int, int], int]
+
+
+#: Beyond whatever is measured.
+_NEVER: Final = 1 << 62
 
 
 class UnknownFactorError(ValueError):
@@ -189,23 +193,26 @@ class Factors:
 
 
 @lru_cache(maxsize=256)
-def factors(outlet: str, edition: Edition, wanted: tuple[str, ...] = ()) -> Factors:
+def factors(
+    outlet: str, edition: Edition, wanted: tuple[str, ...] = (), levels: tuple[tuple[str, Level], ...] = ()
+) -> Factors:
     """Return the factors of an outlet.
 
     Args:
         outlet: One of :data:`~simulator.world.OUTLETS`.
         edition: Whose codes they have.
         wanted: Codes of any edition, or names of signals; empty: those that such an outlet usually has.
+        levels: What some of them read, by code or name. A code with a level need not be known: it is sent as it is.
 
     Raises:
-        UnknownFactorError: If one is not known.
+        UnknownFactorError: If one is not known, or has a level and is not reported.
     """
-    chosen = _chosen(outlet, edition, wanted)
-    if outlet == NOISE:
-        # A sound level meter reports one level; the others are statistics of it.
-        chosen = chosen[:1]
-    codes = tuple(code_of(signal, edition.value) or "" for signal in chosen)
+    chosen, codes = _leveled(_chosen(outlet, edition, wanted, dict(levels)), dict(levels), outlet)
     names = [signal.name for signal in chosen]
+    # The range of a stated level is what was read, not what the instrument can read.
+    unflagged = {
+        signal.name for signal, code in zip(chosen, codes, strict=True) if {signal.name, code} & {*dict(levels)}
+    }
     oxygen = names.index("oxygen") if "oxygen" in names else -1
     zs = tuple(at for at, signal in enumerate(chosen) if oxygen >= 0 and signal.reference_oxygen is not None)
     flow = next((at for at, signal in enumerate(chosen) if signal.is_flow), -1)
@@ -225,29 +232,52 @@ def factors(outlet: str, edition: Edition, wanted: tuple[str, ...] = ()) -> Fact
         _template=template,
         _scales=tuple(scales + [scales[at] for at in zs]),
         _order=tuple(order),
-        _ceilings=tuple(round(signal.ceiling * 10**signal.decimals) for signal in chosen),
+        _ceilings=tuple(
+            _NEVER if signal.name in unflagged else round(signal.ceiling * 10**signal.decimals) for signal in chosen
+        ),
         flagged=_has_flag("2051", edition),
     )
 
 
-def _chosen(outlet: str, edition: Edition, wanted: tuple[str, ...]) -> tuple[Signal, ...]:
-    if wanted:
-        found = []
-        for word in wanted:
-            signal = signal_of(outlet, word)
-            if signal is None or code_of(signal, edition.value) is None:
-                known = [code for s in signals(outlet) if (code := code_of(s, edition.value))]
+def _chosen(
+    outlet: str, edition: Edition, wanted: tuple[str, ...], levels: Mapping[str, Level]
+) -> list[tuple[Signal, str]]:
+    """Return the signals that are reported, each with its code."""
+    found: list[tuple[Signal, str]] = []
+    for word in wanted:
+        signal = signal_of(outlet, word)
+        code = code_of(signal, edition.value) if signal is not None else None
+        if signal is None or code is None:
+            if word not in levels:
+                known = [each for s in signals(outlet) if (each := code_of(s, edition.value))]
                 raise UnknownFactorError(
                     _("{code!r} is no factor of {outlet} in {edition}: {known}").format(
                         code=word, outlet=outlet, edition=edition.value, known=", ".join(known)
                     )
                 )
-            if signal in found:
-                raise UnknownFactorError(_("{code!r} is named twice").format(code=word))
-            found.append(signal)
-        return tuple(found)
+            signal, code = signal or unlisted(outlet, word, len(found)), word
+        if any(code == earlier or signal == one for one, earlier in found):
+            raise UnknownFactorError(_("{code!r} is named twice").format(code=word))
+        found.append((signal, code))
     usual = DEFAULTS.get(outlet)
-    return tuple(s for s in signals(outlet) if (usual is None or s.name in usual) and code_of(s, edition.value))
+    return found or [
+        (s, code) for s in signals(outlet) if (usual is None or s.name in usual) and (code := code_of(s, edition.value))
+    ]
+
+
+def _leveled(
+    chosen: list[tuple[Signal, str]], levels: Mapping[str, Level], outlet: str
+) -> tuple[tuple[Signal, ...], tuple[str, ...]]:
+    """Return signals and codes, with the levels that are stated for them."""
+    if outlet == NOISE:
+        # A sound level meter reports one level; the others are statistics of it.
+        chosen = chosen[:1]
+    unused = [word for word in levels if not any(word in (signal.name, code) for signal, code in chosen)]
+    if unused:
+        raise UnknownFactorError(_("{code!r} has a level and is not reported").format(code=unused[0]))
+    named = {signal.name: levels.get(code) or levels.get(signal.name) for signal, code in chosen}
+    found = [signal if (level := named[signal.name]) is None else stated(signal, level) for signal, _code in chosen]
+    return tuple(found), tuple(code for _signal, code in chosen)
 
 
 def _realtime_template(chosen: Sequence[Signal], codes: Sequence[str], zs: Sequence[int]) -> tuple[str, list[int]]:

@@ -15,7 +15,7 @@ from hj212.times import format_time
 from ..behaviour import Behaviour
 from ..draws import draw_bytes
 from ..reporter import Items, Timeline, Witness
-from ..world import Outlet, Plant, Site, Summary
+from ..world import Level, Outlet, Plant, Site, Summary
 from . import noise
 from .factors import NOISE, Adjust, Factors, factors
 from .sampling import Plan, PlannedSettings, Sampler, States, shown
@@ -48,6 +48,7 @@ def logger_plan(
     rules: Rules = HJ_212_2017,
     wanted: tuple[str, ...] = (),
     *,
+    stated: tuple[tuple[str, Level], ...] = (),
     minute_interval: int = 10,
     hour: bool = True,
     day: bool = True,
@@ -59,6 +60,7 @@ def logger_plan(
         outlet: One of :data:`~simulator.world.OUTLETS`.
         rules: Their edition.
         wanted: Codes of the factors, or names of signals; empty: those that such an outlet usually has.
+        stated: What some of them read, instead of following the plant.
         minute_interval: Minutes of a minute report; 0: none.
         hour: Whether hours are reported.
         day: Whether days are.
@@ -67,7 +69,7 @@ def logger_plan(
     Raises:
         UnknownFactorError: If one of the factors is not known.
     """
-    known = factors(outlet, rules.edition, wanted)
+    known = factors(outlet, rules.edition, wanted, stated)
     hours = hour and (outlet != NOISE or known.habits.noise_hours)
     told = {MINUTE: minute_interval > 0, HOUR: hours, DAY: day}
     treated = outlet in _TREATED

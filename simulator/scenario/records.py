@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..draws import draw
 from ..personalities.kinds import GB28181, Kind, kinds
+from ..world.levels import Level
 from .identities import nth
 
 if TYPE_CHECKING:
@@ -185,6 +186,7 @@ class StationGroup:
     hour: bool = True
     day: bool = True
     signals: tuple[str, ...] = ()  #: factor codes; empty: those of the kind
+    levels: tuple[tuple[str, Level], ...] = ()  #: code and what it reads; the others follow the plant
     codes: tuple[tuple[str, str], ...] = ()  #: quantity and its code; empty: those of the edition
     form: str = "3020"
     log: bool = True

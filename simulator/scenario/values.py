@@ -8,7 +8,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date, datetime, time, timedelta, timezone
 from difflib import get_close_matches
 from math import isfinite
@@ -17,6 +17,7 @@ from typing import Any, Final
 
 from stationgate.language import _
 
+from ..world.levels import MAX_DIGITS, Level
 from .identities import is_gb_id, is_mn, is_pw
 from .keys import Key
 from .records import shift_span
@@ -181,6 +182,37 @@ def _codes(given: Given) -> tuple[tuple[str, str], ...]:
     return tuple(value.items())
 
 
+def _levels(given: Given) -> tuple[tuple[str, Level], ...]:
+    wanted = _("a table of levels such as {{ w01018 = {{ mean = 42.0, spread = 3.5 }} }}").format()
+    value = given.value
+    if not isinstance(value, dict) or not all(
+        _CODE.match(code) and isinstance(one, dict) for code, one in value.items()
+    ):
+        raise Unfit(wanted)
+    return tuple((code, _level(code, one)) for code, one in value.items())
+
+
+def _level(code: str, given: dict[str, Any]) -> Level:
+    known = [field.name for field in fields(Level)]
+    for name, value in given.items():
+        if name not in known:
+            near = get_close_matches(name, known, n=1, cutoff=0.5)
+            raise Unfit(one_of(known), _("did you mean {name}?").format(name=near[0]) if near else "")
+        if not _is_number(value) or (name in ("spread", "swing") and value < 0):
+            raise Unfit(_("a number as {name} of {code}").format(name=name, code=code))
+    digits, peak_h = given.get("digits", 0), given.get("peak_h", 0)
+    if not isinstance(digits, int) or not 0 <= digits <= MAX_DIGITS:
+        raise Unfit(_("{most} digits of {code} at most").format(most=MAX_DIGITS, code=code))
+    if not 0 <= peak_h <= 24:
+        raise Unfit(_("an hour from 0 to 24 as peak_h of {code}").format(code=code))
+    if "mean" not in given or not given.get("least", given["mean"]) <= given["mean"] <= given.get(
+        "most", given["mean"]
+    ):
+        raise Unfit(_("a mean of {code}, between least and most").format(code=code))
+    numbers = {name: float(value) for name, value in given.items() if name != "digits"}
+    return Level(**numbers, digits=given.get("digits"))
+
+
 def _start(given: Given) -> datetime:
     value = given.value
     if not isinstance(value, datetime):
@@ -268,6 +300,7 @@ READERS: Final[Mapping[str, Callable[[Given], Any]]] = MappingProxyType(
         "key": _matching(_SM4_KEY.match, lambda: _("32 hexadecimal digits")),
         "st": _matching(_ST.match, lambda: _("two digits or capital letters")),
         "shifts": _shifts,
+        "levels": _levels,
         "codes": _codes,
         "start": _start,
         "instant": _instant,

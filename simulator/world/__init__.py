@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .door import DoorWorld, Method, Opening
 from .emissions import Outlet
+from .levels import Level, stated, unlisted
 from .people import MAX_HELD_S, openings
 from .plant import Electricity, Plant
 from .schedule import Intervention, Line, Shift, Unit, What
@@ -17,6 +18,7 @@ __all__ = [
     "DoorWorld",
     "Electricity",
     "Intervention",
+    "Level",
     "Line",
     "Method",
     "Opening",
@@ -37,6 +39,8 @@ __all__ = [
     "printed",
     "signal_of",
     "signals",
+    "stated",
     "summary",
+    "unlisted",
     "window",
 ]

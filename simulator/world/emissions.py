@@ -13,7 +13,7 @@ from .plant import Plant
 from .schedule import day_of, midnight
 from .signals import Signal
 
-__all__ = ["RESPONSE_S", "Outlet"]
+__all__ = ["RESPONSE_S", "Outlet", "curve"]
 
 #: How long an outlet takes to follow the plant.
 RESPONSE_S: Final = 300.0
@@ -92,7 +92,7 @@ class Outlet:
             wander = s.scatter * (scatter[group] + scatter[group + 1] - 255) + s.drift * (start - 255 + change * x)
             flicker = s.noise * (drawn[lane] + drawn[lane + 1] - 255)
             share = s.idle + (1 - s.idle) * production + (s.untreated - 1) * untreated
-            value = s.level * share * (1 + (wander + flicker) / 255 + s.swing * _curve(hour - s.peak_h))
+            value = s.level * share * (1 + (wander + flicker) / 255 + s.swing * curve(hour - s.peak_h))
             found.append(round(min(max(value, s.floor), s.ceiling) * _SCALES[s.decimals]))
         return found
 
@@ -113,7 +113,7 @@ class Outlet:
 _SCALES: Final = tuple(float(10**n) for n in range(8))
 
 
-def _curve(hours: float) -> float:
+def curve(hours: float) -> float:
     """Return the time of day's share: 1 at the peak, -1 twelve hours from it, smooth between."""
     x = abs(hours) / 12
     if x > 1:

@@ -12,8 +12,7 @@ from hj212.framing import Frame
 from hj212.times import parse_qn
 from simulator.clock import EPOCH
 from simulator.engine.line import BOOT_S as ENGINES_BOOT_S
-from simulator.faults import FAULTS, faults_of
-from simulator.faults.on_link import WAYS
+from simulator.faults import FAULTS, faults_of, mutants_of
 from simulator.personalities.building import BOOT_S, Building, builder
 from simulator.personalities.door import LivingDoor
 from simulator.personalities.kinds import HJ212, kinds
@@ -294,7 +293,7 @@ class TestFaultsOfKinds:
         assert {name for family in ("door", "logger", "meter") for name in faults_of(family)} == set(FAULTS)
 
     @pytest.mark.parametrize("kind", ["water", "power"])
-    @pytest.mark.parametrize("name", [name for name in FAULTS if len(FAULTS[name].families) == 3 and name not in WAYS])
+    @pytest.mark.parametrize("name", [name for name, fault in mutants_of("logger").items() if "door" in fault.families])
     def test_faults_of_bytes_and_protocol_show_in_what_measures(self, kind: str, name: str) -> None:
         stream, right = (lived(kind, faults) for faults in (name, ""))
         assert stream != right

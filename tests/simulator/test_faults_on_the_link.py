@@ -81,7 +81,7 @@ class Link:
 
 def links(found: list[Packet], port: int) -> dict[str, list[Link]]:
     """Put the packets of stations together, by source; how the run itself ends its links is left out."""
-    end = found[-1].at - 0.8
+    end = max(packet.at for packet in found if packet.source.startswith("127.0.7.")) - 0.8
     known: dict[tuple[str, int], Link] = {}
     by_source: dict[str, list[Link]] = defaultdict(list)
     seen: set[tuple[str, int, int]] = set()

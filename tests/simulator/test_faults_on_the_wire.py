@@ -403,7 +403,7 @@ WRONG: dict[str, Callable[[Sent], bool]] = {
     "incomplete-report": lambda one: "i32002-Info" in one.text and "i32003-Info" not in one.text,
     "full-width-comma": lambda one: "，" in one.text,
     "pno-from-zero": lambda one: int(value(one.frame, "PNO")) < int(value(one.frame, "PNUM")),
-    "clock-90s-fast": lambda one: not one.is_upload or not 0.5 < _of_qn(one) - one.at[0] < 89.5,
+    "clock-90s-fast": lambda one: not one.is_upload or not 0.5 < _of_qn(one) - one.at[0] < 88.9,
     "report-stuck-fault": lambda one: one.is_periodic and "i32003-Info=1" in one.text,
     "energy-wraps": lambda one: all(float(v) < 100 for v in re.findall(r"d2309[0-9]{2}-Rtd=([0-9.]+)", one.text)),
 }  # fmt: skip

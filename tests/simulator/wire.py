@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 import threading
 import time
@@ -218,19 +219,26 @@ def captured(port: int, file: Path) -> Iterator[None]:
         text=True,
     )
     try:
-        deadline = time.monotonic() + PATIENCE_S
-        while not file.exists():
-            assert capture.poll() is None, capture.communicate()[1]
-            assert time.monotonic() < deadline, "dumpcap does not begin"
-            time.sleep(0.05)
-        time.sleep(0.3)
+        _knock_until_seen(port, "127.0.9.1", file, capture)
         yield
-        time.sleep(0.5)
+        _knock_until_seen(port, "127.0.9.2", file, capture)
     finally:
         capture.terminate()
         _, said = capture.communicate(timeout=PATIENCE_S)
     dropped = re.search(r"received/dropped on interface.*?: \d+/(\d+)", said)
     assert dropped is None or int(dropped[1]) == 0, said
+
+
+def _knock_until_seen(port: int, source: str, file: Path, capture: subprocess.Popen[str]) -> None:
+    """Connect from an address until it is in the file: the capture has begun, or has come up to here."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not (file.exists() and socket.inet_aton(source) in file.read_bytes()):
+        assert capture.poll() is None, capture.communicate()[1]
+        assert time.monotonic() < deadline, "dumpcap sees nothing"
+        with socket.socket() as knocking:
+            knocking.bind((source, 0))
+            knocking.connect_ex((HOST, port))
+        time.sleep(0.2)
 
 
 def packets(file: Path) -> list[Packet]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
-from hj212 import Edition, Framer
+from hj212 import RULES, Edition, Framer
 from hj212.encryption import Key, open_frame
 from hj212.framing import Frame
 from hj212.times import parse_qn
@@ -49,6 +50,12 @@ class TestKinds:
         assert {row.header["ST"] for row in desk.rows} == {kinds()[kind].st_in(edition)}
         assert len(desk.rows) > 5
         assert not core.in_flight
+
+    @pytest.mark.parametrize("edition", [edition.value for edition in Edition])
+    def test_mn_that_nobody_gave_has_the_form_of_the_edition(self, edition: str) -> None:
+        scenario = parse(f"[[station]]\nkind = 'water'\ncount = 20\nedition = '{edition}'")
+        pattern = RULES[Edition(edition)].mn_pattern
+        assert all(re.fullmatch(pattern, member.identity) for member in scenario.members())
 
     @pytest.mark.parametrize("kind", [kind.name for kind in kinds().values() if kind.protocol == HJ212])
     @pytest.mark.parametrize(("edition", "told"), [("2005", False), ("2017", True), ("2025", True)])

@@ -22,8 +22,8 @@ from functools import cache
 from typing import ClassVar, Final, Protocol
 
 from hj212 import RULES, Connection, ExeRtn, Message, MessageError, QnRtn, Role, Rules, Segment, compose
-from hj212.codes import CommandKind
-from hj212.encryption import Key, encrypt_frame, must_encrypt
+from hj212.codes import CipherForm, CommandKind
+from hj212.encryption import Key, area_span, encrypt_segment, must_encrypt
 from hj212.events import Event, MessageReceived, SendTimedOut, UploadAcknowledged
 from hj212.messages import request_answer, request_result
 from hj212.splitting import split
@@ -458,7 +458,9 @@ class Reporter:
         self._faulty(None, "withheld", now, self._acted())
 
     def tell_restart(self, now: float) -> None:
-        """Report the restart (2081), as of ``now``."""
+        """Report the restart (2081), as of ``now``, where the edition has that."""
+        if self.settings.rules.edition not in editions_of("2081", upward=True):
+            return
         restart = format_time(self.device_time(now))
         self.put("restart", now, [[["DataTime", restart]], [["RestartTime", restart]]], cn="2081")
 
@@ -621,9 +623,10 @@ class Reporter:
 
     def _frame(self, behaviour: Behaviour, message: Message) -> bytes:
         rules, key = self.settings.rules, self._key
+        frame = behaviour.encode(bytes(message))
         if key and rules.encryption and must_encrypt(rules, message.cn, True):
-            return encrypt_frame(bytes(message), key, rules.encryption.form)
-        return behaviour.encode(bytes(message))
+            return _encrypted(frame, key, rules.encryption.form)
+        return frame
 
     @property
     def _key(self) -> Key | None:
@@ -822,6 +825,19 @@ def _form(header_fields: tuple[str, ...], flag_version: int, answer: bool) -> st
     rules = next(r for r in RULES.values() if (r.header_fields, r.flag_version) == (header_fields, flag_version))
     qn, st, cn, pw, mn, area = (f"%({name})s" for name in ("qn", "st", "cn", "pw", "mn", "area"))
     return bytes(compose(rules, qn=qn, st=st, cn=cn, pw=pw, mn=mn, items=[[[area]]], answer=answer)).decode()
+
+
+def _encrypted(frame: bytes, key: Key, form: CipherForm) -> bytes:
+    """Return a frame with its data area encrypted: check value, tail and a wrong length stay as they are.
+
+    What has no data area to encrypt, because of a fault, goes out as it is.
+    """
+    end = frame.rfind(b"&&") + 2
+    segment = frame[6:end]
+    if not frame.startswith(b"##") or area_span(segment) is None:
+        return frame
+    hidden = encrypt_segment(segment, key, form)
+    return b"##%04d%s%s" % (int(frame[2:6]) + len(hidden) - len(segment), hidden, frame[end:])
 
 
 def _back_filled(message: Message) -> Message:

@@ -16,7 +16,6 @@ from typing import ClassVar, Final
 
 from hj212 import HJ_212_2017, ExeRtn, Message, MessageError, Rules
 from hj212.encryption import Key
-from hj212.tables.commands import editions_of
 from hj212.times import format_time, parse_time
 
 from ..behaviour import Behaviour
@@ -273,8 +272,7 @@ class Sampler(Reporter):
 
     def _told_on(self, now: float) -> None:
         self._behave(now)
-        if self.settings.rules.edition in editions_of("2081", upward=True):
-            self.tell_restart(now)
+        self.tell_restart(now)
 
     def step_clock(self, seconds: float) -> None:
         self._regrid(self._now, lambda: super(Sampler, self).step_clock(seconds))

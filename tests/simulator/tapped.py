@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from scapy.layers.inet import IP, TCP, UDP
-from scapy.utils import PcapWriter, PcapNgWriter
+from scapy.utils import PcapNgWriter, PcapWriter
 
 from simulator import transport
 from simulator.engine import Options, run_fleet_virtual

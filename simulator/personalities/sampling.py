@@ -20,6 +20,7 @@ from hj212.times import format_time, parse_time
 
 from ..behaviour import Behaviour
 from ..reporter import COMMON_HANDLERS, WINDOW, Items, Reporter, Timeline, Witness
+from ..reporter.answering import set_clock, set_interval
 from ..world import Plant
 from ..world.schedule import day_of
 from .sums import DAY, HOUR, MINUTE, Sums, begin_of
@@ -278,10 +279,10 @@ class Sampler(Reporter):
         self._regrid(self._now, lambda: super(Sampler, self).step_clock(seconds))
 
     def _set_clock(self, request: Message, now: float) -> None:
-        self._regrid(now, lambda: super(Sampler, self)._set_clock(request, now))
+        self._regrid(now, lambda: set_clock(self, request, now))
 
     def _set_interval(self, request: Message, now: float) -> None:
-        self._regrid(now, lambda: super(Sampler, self)._set_interval(request, now))
+        self._regrid(now, lambda: set_interval(self, request, now))
 
     # What it tells
 

@@ -340,8 +340,8 @@ def _timing_faults(station: Station) -> list[str]:
     """Name a clock that is wrong as a fault has it, and timed reports that are late while the others are not."""
     offset = _offset(station)
     found = [] if offset is None else [n for n, s in _BY_CLOCK_FAULT.items() if abs(offset - s) <= CLOCK_S]
-    timed = _least_delayed(station.offsets.get("periodic", []))
-    if offset is not None and timed is not None:
-        late = offset - timed
+    timed = station.offsets.get("periodic", [])
+    if offset is not None and len(timed) > 2:
+        late = offset - max(timed)  # even the one that waited least
         found += [name for name, usual in _BY_DELAY_FAULT.items() if abs(late - usual) <= CLOCK_S]
     return found

@@ -28,6 +28,8 @@ _RESEND_S: Final = 60.0
 #: Whoever says a thing again within this did not wait for an answer.
 _AT_ONCE_S: Final = 0.5
 _QN_DIGITS: Final = 17
+#: Nobody is configured to repeat more often than this.
+_ENDLESS: Final = 10
 #: So many of a thing, and none of its counterpart, are no chance.
 _ENOUGH: Final = 3
 #: A pause that is longer than the one before by this factor is another kind of pause.
@@ -64,11 +66,13 @@ class Resends:
     Attributes:
         spacing_s: Seconds between repeats, where there were any.
         counts: Unanswered uploads by how often each was repeated.
+        given_up: How often repeating came to an end for a while.
         new_qn: How many repeats had another QN.
     """
 
     spacing_s: list[float] = field(default_factory=list)
     counts: Counter[int] = field(default_factory=Counter)
+    given_up: int = 0
     new_qn: int = 0
 
 
@@ -266,13 +270,13 @@ class Station:
             # The fault leaves the minute only; shorter ones come twice in a second, which is another fault.
             self.quirks.count("reused-qn", last == message.qn)
         upload = _Upload(what, content, at, at)
-        if heard.time is not None and message.wants_answer and self.both_ways:
+        if heard.time is not None and message.wants_answer:
             upload.new_qn = self._is_renamed(upload)
         self._waiting.setdefault(message.qn, []).append(upload)
         if len(self._waiting) > MAX_WAITING:
             for over in self._waiting.popitem(last=False)[1]:
                 self._upload_over(over)
-        return upload.new_qn
+        return False
 
     def _repeat(self, known: _Upload, at: float, timed: bool) -> None:
         if timed:
@@ -287,6 +291,7 @@ class Station:
                     self.resends.spacing_s.append(gap)
                 else:
                     self.resends.counts[known.repeats] += 1
+                    self.resends.given_up += 1
                     known.repeats, known.spacing_s = 0, 0.0
         known.last = at
 
@@ -374,7 +379,7 @@ class Station:
             self.quirks.shown["no-resend"] = Shown(total, total)
         elif most == 1 and resends.counts[1] > 1:
             self.quirks.shown["single-resend"] = Shown(total, total)
-        elif most > 10:
+        elif most > _ENDLESS and not resends.given_up:
             self.quirks.shown["endless-resend"] = Shown(total, total)
         if resends.spacing_s:
             spacing = median(resends.spacing_s)

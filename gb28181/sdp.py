@@ -17,6 +17,7 @@ from .editions import Rules
 from .errors import LocalProtocolError, SdpError
 from .ssrc import parse_ssrc
 from .tables.values import value_of, value_table
+from .times import LAST_SECOND
 
 __all__ = [
     "MAX_LINES",
@@ -285,12 +286,15 @@ class Description:
         """``t=``: begin and end in seconds since 1970; (0, 0) live.
 
         Raises:
-            SdpError: If it is no pair of numbers.
+            SdpError: If it is no pair of numbers, or of none that a calendar has.
         """
         parts = (self.get("t") or "0 0").split()
         if len(parts) != 2 or not all(part.isascii() and part.isdigit() and len(part) < 20 for part in parts):
             raise SdpError(f"t=: expected two numbers, found {self.get('t')!r}", field="t=", status=400)
-        return int(parts[0]), int(parts[1])
+        start, end = map(int, parts)
+        if max(start, end) > LAST_SECOND:
+            raise SdpError(f"t=: expected seconds of the calendar, found {self.get('t')!r}", field="t=", status=400)
+        return start, end
 
     @property
     def media(self) -> Media:

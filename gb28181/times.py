@@ -18,9 +18,11 @@ from email.utils import parsedate_to_datetime
 from functools import lru_cache
 from typing import Final
 
-__all__ = ["BEIJING", "format_date", "format_datetime", "parse_date", "parse_datetime"]
+__all__ = ["BEIJING", "LAST_SECOND", "format_date", "format_datetime", "parse_date", "parse_datetime"]
 
 BEIJING: Final = timezone(timedelta(hours=8), "UTC+8")
+#: Last POSIX second of the calendar in Beijing, 9999-12-31T23:59:59.
+LAST_SECOND: Final = 253_402_271_999
 
 _EXACT: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\Z", re.ASCII)
 _CLOCK: Final = r"([0-9]{1,2}):([0-9]{1,2})(?::([0-9]{1,2})(?:[.,]([0-9]{1,9}))?)?"

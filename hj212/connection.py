@@ -156,8 +156,9 @@ class Connection:
         self._framer = Framer()
         self._keys = keys
         self._editions = editions
-        self._events: list[Event] = []
-        self._out: list[bytes] = []
+        # Of tens of thousands of links hardly any has something to tell at a time: an empty list is made when needed.
+        self._events: list[Event] | None = None
+        self._out: list[bytes] | None = None
         self._unsent = 0
         self._outstanding: dict[tuple[str, str], _Exchange] | None = None
         self._recent: list[bytes] | None = None
@@ -179,11 +180,11 @@ class Connection:
 
     def _receive(self, found: Frame | Noise, now: float) -> None:
         if isinstance(found, Noise):
-            self._events.append(NoiseReceived(found.raw))
+            self._tell(NoiseReceived(found.raw))
             return
         segment = self._opened(found) if self._keys else found.segment if found.usable else None
         if segment is None:
-            self._events.append(FrameRejected(found))
+            self._tell(FrameRejected(found))
             return
         message = Message.from_bytes(segment)
         reply = _REPLIES.get(message.cn)
@@ -205,7 +206,7 @@ class Connection:
         asked = self._exchange(message)
         if asked and asked.state is _State.AWAITING_RESULT:
             asked.deadline = now + self.overtime_s  # data on the way: the execution timeout starts over
-        self._events.append(MessageReceived(message, frame, kind, repeated, segment != frame.segment))
+        self._tell(MessageReceived(message, frame, kind, repeated, segment != frame.segment))
         if self.automatic:
             # The answer repeats the peer's fields. Where these leave no legal answer, none is given: the link survives.
             with suppress(LocalProtocolError):
@@ -257,7 +258,7 @@ class Connection:
         exchange = self._exchange(message)
         expected = exchange and exchange.state in _EXPECTED.get((exchange.kind, reply), ())
         if exchange is None or not expected or _names_another(message, exchange.message):
-            self._events.append(AnswerUnexpected(message))
+            self._tell(AnswerUnexpected(message))
             return
         sent = exchange.message
         if reply == Reply.REQUEST_ANSWER:
@@ -265,15 +266,15 @@ class Connection:
             if code == QnRtn.READY:
                 exchange.state = _State.AWAITING_RESULT
                 exchange.deadline = now + self.overtime_s
-                self._events.append(RequestAccepted(sent))
+                self._tell(RequestAccepted(sent))
                 return
-            self._events.append(RequestRefused(sent, code))
+            self._tell(RequestRefused(sent, code))
         elif reply == Reply.EXECUTION_RESULT:
-            self._events.append(RequestCompleted(sent, _code(message, "ExeRtn")))
+            self._tell(RequestCompleted(sent, _code(message, "ExeRtn")))
         elif reply == Reply.NOTICE_ANSWER:
-            self._events.append(NoticeAnswered(sent))
+            self._tell(NoticeAnswered(sent))
         else:
-            self._events.append(UploadAcknowledged(sent))
+            self._tell(UploadAcknowledged(sent))
         self._forget(exchange)
 
     # What goes out
@@ -331,33 +332,43 @@ class Connection:
 
     def data_to_send(self) -> bytes:
         """Return, once, the bytes to write."""
-        if not self._out:
+        out = self._out
+        if out is None:
             return b""
-        data = b"".join(self._out)
-        self._out.clear()
+        self._out = None
         self._unsent = 0
-        return data
+        return out[0] if len(out) == 1 else b"".join(out)
 
     def frames_to_send(self) -> list[bytes]:
         """Like :meth:`data_to_send`, a frame each: for whoever writes them apart or counts them."""
-        frames = self._out.copy()
-        self._out.clear()
+        frames = self._out or []
+        self._out = None
         self._unsent = 0
         return frames
 
     def _write(self, frame: bytes) -> None:
-        self._out.append(frame)
+        if self._out is None:
+            self._out = [frame]
+        else:
+            self._out.append(frame)
         self._unsent += len(frame)
         if self._unsent > MAX_UNSENT_BYTES:
             raise LimitError(f"more than {MAX_UNSENT_BYTES} bytes wait to be written (MAX_UNSENT_BYTES)")
 
     # Facts and time
 
+    def _tell(self, event: Event) -> None:
+        if self._events is None:
+            self._events = [event]
+        else:
+            self._events.append(event)
+
     def events(self) -> list[Event]:
         """Return, once, what happened since the last call."""
         events = self._events
-        if events:
-            self._events = []
+        if events is None:
+            return []
+        self._events = None
         return events
 
     @property
@@ -381,10 +392,10 @@ class Connection:
             if now < exchange.deadline:
                 continue
             if exchange.state is _State.AWAITING_RESULT:
-                self._events.append(ExecutionTimedOut(exchange.message))
+                self._tell(ExecutionTimedOut(exchange.message))
                 self._forget(exchange)
             elif exchange.sent > self.recount:
-                self._events.append(SendTimedOut(exchange.message, exchange.sent))
+                self._tell(SendTimedOut(exchange.message, exchange.sent))
                 self._forget(exchange)
             else:
                 exchange.sent += 1

@@ -22,6 +22,10 @@ MAX_CONNECTIONS: Final = 20_000
 MAX_WAITING_BYTES: Final = 4 * 1024 * 1024
 #: Seconds that a connection may take to be made.
 DIAL_S: Final = 10.0
+#: Seconds in which who connects must have sent a whole message: others hold a place that a device needs.
+FIRST_MESSAGE_S: Final = 32.0
+#: Longest sleep in seconds.
+SLEEP_S: Final = 86_400.0
 #: Free ports that are tried until one is free for UDP and for TCP.
 BIND_TRIES: Final = 8
 #: Ways that are remembered, so that all that comes from one address is told by the same object.
@@ -96,7 +100,7 @@ class Transport:
             # The free port is one of TCP: there connections that ended a minute ago still have theirs, on a busy
             # computer most of all, while hardly any of UDP is ever taken.
             at = host if port else await self._first(host, port)
-            self._server = await self._loop.create_server(lambda: _Stream(self), at, port)
+            self._server = await self._loop.create_server(lambda: _Stream(self, accepted=True), at, port)
             port = self._server.sockets[0].getsockname()[1]
         self._local = await self.add(host, port)
         self.port = self._local[1]
@@ -215,6 +219,9 @@ class Transport:
         peer, local = transport.get_extra_info("peername"), transport.get_extra_info("sockname")
         flow = Flow("TCP", tuple(peer[:2]), tuple(local[:2]), next(self._ids))
         transport.set_write_buffer_limits(high=MAX_WAITING_BYTES)
+        sock = transport.get_extra_info("socket")
+        if sock is not None:  # a peer that lost its power says no goodbye: the system asks for it
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._connections[flow] = stream
         return flow
 
@@ -255,7 +262,8 @@ class Transport:
         if self._alarm is not None:
             self._alarm.cancel()
         self._due = when
-        self._alarm = None if when is None else self._loop.call_at(when, self._ring)
+        # One that is set for far too late, by what a peer told, is looked at again: no loop sleeps for ever.
+        self._alarm = None if when is None else self._loop.call_at(min(when, now + SLEEP_S), self._ring)
 
     def _stepped(self, now: float, *, ring: bool = False) -> bool:
         try:
@@ -292,8 +300,10 @@ class Transport:
 class _Stream(asyncio.Protocol):
     """One connection."""
 
-    def __init__(self, owner: Transport) -> None:
+    def __init__(self, owner: Transport, *, accepted: bool = False) -> None:
         self._owner = owner
+        self._accepted = accepted
+        self._first: asyncio.TimerHandle | None = None  # until a whole message has come
         self._transport: asyncio.Transport | None = None
         self._later: deque[bytes] | None = None  # pieces that are yet to be written
         self._later_bytes = 0
@@ -303,14 +313,23 @@ class _Stream(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
         self.flow = self._owner.opened(self, self._transport)
+        if self._accepted:
+            self._first = asyncio.get_running_loop().call_later(FIRST_MESSAGE_S, self._transport.abort)
 
     def data_received(self, data: bytes) -> None:
         if self.flow is not None:
             owner = self._owner
-            owner.endpoint.receive_stream(data, self.flow, owner.now)
+            if owner.endpoint.receive_stream(data, self.flow, owner.now):
+                self._come()
             owner.wake()
 
+    def _come(self) -> None:
+        if self._first is not None:
+            self._first.cancel()
+            self._first = None
+
     def connection_lost(self, exc: Exception | None) -> None:
+        self._come()
         self._transport = self._later = None
         if self.flow is not None:
             self._owner.lost(self.flow)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
+from math import isfinite
 from typing import Any, Final
 
 import click
@@ -35,6 +37,7 @@ from ..platform import (
     QuestionDone,
     Refusal,
     SenderRefused,
+    Unusable,
     Why,
 )
 from ..platform.queries import Question
@@ -46,6 +49,8 @@ __all__ = ["add_listen"]
 #: Objects made, and not freed, before cycles are looked for: more than ten thousand devices need.
 COLLECT_AFTER: Final = 200_000
 _SERVER: Final = "34020000002000000001"
+#: What may stand as a host in a URI: digits of a domain, a name, an address with or without a port.
+_NAME: Final = re.compile(r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z|[0-9A-Fa-f:.]{2,45}\Z")
 
 
 def add_listen(cli: Group) -> None:
@@ -100,6 +105,17 @@ def add_listen(cli: Group) -> None:
             DeviceId.parse(server_id, "--id")
         except Gb28181Error as error:
             raise UsageFault(_("--id: expected 20 digits, found {found}.").format(found=server_id)) from error
+        for option, name in (("--domain", domain), ("--advertise", advertise)):
+            if name and not _NAME.match(name):
+                raise UsageFault(
+                    _("{option}: expected digits, a name or an address, found {found}.").format(
+                        option=option, found=clean(name)
+                    )
+                )
+        if password == "":
+            raise UsageFault(_("--password is empty; leave it out where none is to be asked for."))
+        if not all(map(isfinite, (keepalive, duration or 0.0))):
+            raise UsageFault(_("--keepalive and --duration: expected a number of seconds."))
         policy = Policy(challenge=password is not None, keepalive_s=keepalive, keepalives_missed=missed)
         receiving = _Receiving(as_json, server_id, domain or domain_of(server_id), password, policy)
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
@@ -134,7 +150,6 @@ class _Receiving:
             self.told,
             domain=self.domain,
             policy=self.policy,
-            advertised=(advertise, port) if advertise else None,
         )
         self.ask = lambda code: self._catalog(server, code)
         try:
@@ -143,8 +158,10 @@ class _Receiving:
             raise UsageFault(*cannot_listen(host, port, error)) from error
         assert server.transport is not None
         server.transport.failed = self._fail
+        if advertise:
+            server.endpoint.advertised = (advertise, server.port)
         try:
-            self._tell_labels(advertise or host, server.port)
+            self._tell_labels(advertise or host, host, server.port)
             with suppress(TimeoutError):
                 async with asyncio.timeout(duration):
                     await self.finished
@@ -190,6 +207,13 @@ class _Receiving:
                     method=event.method, status=event.status, reason=_refusal(event.reason)
                 )
                 facts = {"method": event.method, "status": event.status, "reason": event.reason.value}
+                self._line("refused", event.device_id, text, peer=_peer(event.flow.peer), **facts)
+            case Unusable():
+                self.refused += 1
+                text = _("{method} refused with {status}: {reason}").format(
+                    method=event.method or _("a message"), status=event.status, reason=event.why
+                )
+                facts = {"method": event.method, "status": event.status, "reason": "unusable", "why": event.why}
                 self._line("refused", event.device_id, text, peer=_peer(event.flow.peer), **facts)
 
     def _registered(self, event: DeviceRegistered) -> None:
@@ -258,15 +282,16 @@ class _Receiving:
             head = {"event": event, "device": device, "time": now.isoformat(timespec="milliseconds")}
             click.echo(json_line(head | facts))
         else:
-            click.echo(clean(f"{now:%H:%M:%S}.{now.microsecond // 1000:03d}  {device}  {text}"))
+            who = device or facts.get("peer", "")
+            click.echo(clean(f"{now:%H:%M:%S}.{now.microsecond // 1000:03d}  {who}  {text}"))
         sys.stdout.flush()
 
-    def _tell_labels(self, host: str, port: int) -> None:
+    def _tell_labels(self, reached_by: str, host: str, port: int) -> None:
         """Say what is to be typed into a camera's page, by the labels that stand there."""
         rows = [
             (pick("SIP服务器编码", "SIP server ID"), self.server_id),
             (pick("SIP域", "SIP domain"), self.domain),
-            (pick("SIP服务器地址", "SIP server address"), host),
+            (pick("SIP服务器地址", "SIP server address"), reached_by),
             (pick("SIP服务器端口", "SIP server port"), f"{port} (UDP, TCP)"),
             (pick("设备编码", "Device ID"), pick("任意 20 位编码", "any of 20 digits")),
             (pick("视频通道编码", "Video channel ID"), pick("任意 20 位编码", "any of 20 digits")),

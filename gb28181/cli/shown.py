@@ -24,7 +24,10 @@ __all__ = ["body_json", "body_lines", "clean", "description", "deviation_json", 
 _UNPRINTABLE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 #: Parts of Authorization that let a password be guessed.
 _PROOF: Final = re.compile(r'((?:response|cnonce)\s*=\s*)("[^"]*"|[^,\s]+)', re.IGNORECASE)
-_SECRET: Final = frozenset(("password",))
+#: Tags that hold a password: that of a catalogue item, and those that older devices tell of their configuration.
+_SECRET: Final = re.compile(r".*(?:password|passwd|pwd)\Z", re.IGNORECASE)
+#: The password in an address, as of an upload.
+_IN_URL: Final = re.compile(r"(?<=://)([^/@\s:]*):[^/@\s]*(?=@)")
 
 
 def clean(text: str) -> str:
@@ -44,16 +47,21 @@ def header_pairs(headers: Headers, *, show_secrets: bool) -> list[list[str]]:
     return pairs
 
 
-def _value(python: str, value: Any, show_secrets: bool) -> Any:
+def _value(tag: str, value: Any, show_secrets: bool) -> Any:
     if isinstance(value, Record):
         return _record_json(value, show_secrets)
     if isinstance(value, tuple):
-        return [_value(python, each, show_secrets) for each in value]
-    if python in _SECRET and not show_secrets and value:
-        return "***"
+        return [_value(tag, each, show_secrets) for each in value]
     if isinstance(value, int) and not isinstance(value, bool):
         return int(value)
-    return f"{value:f}" if isinstance(value, Decimal) else clean(str(value))
+    return f"{value:f}" if isinstance(value, Decimal) else _text(tag, str(value), show_secrets)
+
+
+def _text(tag: str, value: str, show_secrets: bool) -> str:
+    """Return the text of an element, known or not, without passwords."""
+    if not show_secrets and value:
+        value = "***" if _SECRET.match(tag) else _IN_URL.sub(r"\1:***", value)
+    return clean(value)
 
 
 def _record_json(of: Record, show_secrets: bool) -> dict[str, Any]:
@@ -61,17 +69,27 @@ def _record_json(of: Record, show_secrets: bool) -> dict[str, Any]:
     for row in elements_of(type(of)):
         value = getattr(of, row.python)
         if value is not None and value != ():
-            shape[row.tag] = _value(row.python, value, show_secrets)
+            shape[row.tag] = _value(row.tag, value, show_secrets)
     if of.rest:
-        shape["rest"] = [_node_json(node) for node in of.rest]
+        shape["rest"] = [_node_json(node, show_secrets) for node in of.rest]
     return shape
 
 
-def _node_json(node: Node) -> dict[str, Any]:
-    shape: dict[str, Any] = {"tag": clean(node.name), "text": clean(node.text)}
+def _node_json(node: Node, show_secrets: bool) -> dict[str, Any]:
+    shape: dict[str, Any] = {"tag": clean(node.name), "text": _text(node.name, node.text, show_secrets)}
+    if node.attributes:
+        shape["attributes"] = {clean(name): _text(name, value, show_secrets) for name, value in node.attributes}
     if node.children:
-        shape["children"] = [_node_json(child) for child in node.children]
+        shape["children"] = [_node_json(child, show_secrets) for child in node.children]
     return shape
+
+
+def _node_lines(node: Node, indent: str, show_secrets: bool) -> Iterator[str]:
+    told = [_text(node.name, node.text, show_secrets)] if node.text else []
+    told += [f"{clean(name)}={_text(name, value, show_secrets)}" for name, value in node.attributes]
+    yield f"{indent}{clean(node.name)}: {' '.join(told)}".rstrip()
+    for child in node.children:
+        yield from _node_lines(child, indent + "  ", show_secrets)
 
 
 def _named(body: Body) -> tuple[str, str]:
@@ -124,12 +142,12 @@ def _record_lines(of: Record, indent: str, show_secrets: bool, method: str) -> I
                     yield f"{indent}  -"
                     yield from _record_lines(each, indent + "    ", show_secrets, method)
                 else:
-                    yield f"{indent}  - {clean(str(each))}"
+                    yield f"{indent}  - {_text(row.tag, str(each), show_secrets)}"
         else:
             words = _ptz_words(row.tag, value) or _meaning_words(of, row.tag, value, method)
-            yield f"{label}: {_value(row.python, value, show_secrets)}{words}"
+            yield f"{label}: {_value(row.tag, value, show_secrets)}{words}"
     for node in of.rest:
-        yield f"{indent}{clean(node.name)}: {clean(node.text)}"
+        yield from _node_lines(node, indent, show_secrets)
 
 
 def _ptz_words(tag: str, value: Any) -> str:

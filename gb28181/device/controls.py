@@ -14,7 +14,7 @@ from typing import Any, Final
 from .. import ptz
 from ..errors import Gb28181Error
 from ..manscdp.body import Body
-from ..manscdp.configs import SnapShot
+from ..manscdp.configs import BasicParam, SnapShot
 from ..manscdp.controls import (
     AlarmReset,
     Configure,
@@ -42,6 +42,8 @@ __all__ = ["CONTROLS", "Outcome", "control", "valid_session"]
 _SESSION: Final = re.compile(r"[A-Za-z0-9-]{32,128}\Z", re.ASCII)
 #: Pictures of one order (2022 9.14).
 MAX_PICTURES: Final = 10
+#: Largest number of BasicParam: seconds and counts that 32 bits hold.
+MAX_BASIC: Final = 0x7FFFFFFF
 OK: Final = "OK"
 ERROR: Final = "ERROR"
 
@@ -178,11 +180,10 @@ def valid_session(text: str | None) -> bool:
 
 
 def _configure(body: Configure, equipment: Equipment, now: float) -> Outcome:
-    snapshot = body.snapshot
-    if snapshot is not None:
-        why = _snapshot_fault(snapshot)
-        if why:
-            return Outcome(ERROR, why=why)
+    why = _snapshot_fault(body.snapshot) if body.snapshot is not None else ""
+    why = why or (_basic_fault(body.basic) if body.basic is not None else "")
+    if why:
+        return Outcome(ERROR, why=why)
     changed = equipment.configuration.change(body)
     basic = equipment.basic
     if basic is not None and basic.name and body.basic is not None and body.basic.name:
@@ -190,6 +191,18 @@ def _configure(body: Configure, equipment: Equipment, now: float) -> Outcome:
     if not changed:
         return Outcome(ERROR, why="no configuration that this device knows")
     return Outcome(OK, changed)
+
+
+def _basic_fault(basic: BasicParam) -> str:
+    told = {
+        "Expiration": basic.expiration_s,
+        "HeartBeatInterval": basic.heartbeat_s,
+        "HeartBeatCount": basic.heartbeat_count,
+    }
+    for name, value in told.items():
+        if value is not None and not 1 <= value <= MAX_BASIC:
+            return f"{name}: expected 1 to {MAX_BASIC}, found {value}"
+    return ""
 
 
 def _snapshot_fault(snapshot: SnapShot) -> str:

@@ -47,6 +47,8 @@ __all__ = ["Registration", "RegistrationState"]
 MAX_CHALLENGES: Final = 2
 #: Redirections followed before the device stays where it is told no more.
 MAX_REDIRECTS: Final = 3
+#: Years in which a platform's clock may be; from the first to the last a device can write its own time.
+CLOCK_YEARS: Final = range(1970, 2970)
 #: SN of a device's own messages stays below 2**31: some peers hold it in 32 bits.
 MAX_SN: Final = 0x7FFFFFFF
 
@@ -350,6 +352,8 @@ class Registration:
             time = parse_date(date)
         except ValueError:
             return  # a time that cannot be read tells none
+        if time.year not in CLOCK_YEARS:
+            return  # nor does one with which no device can go on
         self.clock_told(time)
         self._events.append(ClockTold(time))
 

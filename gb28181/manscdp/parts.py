@@ -20,6 +20,8 @@ __all__ = ["MAX_COLLECTING", "MAX_ITEMS", "Collected", "Collector", "batches"]
 SILENCE_S: Final = 5.0
 #: Patience for the first part, in seconds.
 FIRST_S: Final = 30.0
+#: Longest time for a whole answer: of 200,000 items one by one, each sent when the one before was confirmed.
+WHOLE_S: Final = 3_600.0
 #: Answers of one peer collected at a time.
 MAX_COLLECTING: Final = 64
 #: Items of one answer: the channels of a province's platform.
@@ -51,6 +53,7 @@ class Collected:
 class _Open:
     identify: Callable[[Any], Hashable]
     deadline: float
+    latest: float  # whatever comes
     items: dict[Hashable, Any] = field(default_factory=dict)
     total: int | None = None
     parts: int = 0
@@ -93,7 +96,7 @@ class Collector:
         """
         if key not in self._open and len(self._open) >= MAX_COLLECTING:
             raise LimitError(f"{MAX_COLLECTING} answers are collected already (MAX_COLLECTING)")
-        self._open[key] = _Open(identify, now + self._first_s)
+        self._open[key] = _Open(identify, now + self._first_s, now + WHOLE_S)
 
     def add(self, key: Hashable, items: Sequence[Any], total: int | None, now: float) -> Collected | None:
         """Take a part; return the answer if that completes it. A part that nobody waits for is left alone."""
@@ -102,7 +105,7 @@ class Collector:
             return None
         one.parts += 1
         one.total = total if total is not None else one.total
-        one.deadline = now + self._silence_s
+        one.deadline = min(now + self._silence_s, one.latest)
         for item in items:
             identity = one.identify(item)
             if identity in one.items:

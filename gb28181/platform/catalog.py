@@ -2,6 +2,7 @@
 
 Only the answer to a question of ours replaces a catalogue; a notice changes it. Parents may be several, joined by
 ``/``; an item whose parent nobody listed hangs at the device that told of it, for some devices name their domain.
+Notices add no more items than an answer may have.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from ..manscdp.items import CatalogItem
+from ..manscdp.parts import MAX_ITEMS
 
 __all__ = ["MAX_DEPTH", "Catalog"]
 
@@ -66,6 +68,8 @@ class Catalog:
                 return False
             self._items[code] = dataclasses.replace(known, status=_STATUS[event])
             return True
+        if known is None and len(self._items) >= MAX_ITEMS:
+            return False
         given = {each.name: getattr(item, each.name) for each in dataclasses.fields(item)}
         news = {name: value for name, value in given.items() if value not in (None, ()) and name != "event"}
         made = dataclasses.replace(known, **news) if known is not None else dataclasses.replace(item, event=None)

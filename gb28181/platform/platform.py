@@ -25,10 +25,12 @@ from ..sip.events import (
     DialogEnded,
     Event,
     MessageRejected,
+    PeerLimited,
     RequestFailed,
     RequestReceived,
     ResponseReceived,
 )
+from ..sip.transactions import Flow
 from ..sip.values import Address, Uri
 from .calls import Call, Calls, Place
 from .catalog import Catalog
@@ -102,11 +104,21 @@ class CallControlled:
 
 @dataclass(frozen=True, slots=True)
 class Unusable:
-    """A message of a device could not be used; ``why`` says what was expected."""
+    """A message could not be used, or was one too many; ``why`` says what was expected.
+
+    Attributes:
+        device_id: Who sent it, empty where that cannot be read.
+        status: By which it was answered, where it could be.
+        why: In English.
+        flow: Where it came from.
+        method: Of the request, empty where that cannot be read.
+    """
 
     device_id: str
     status: int
     why: str
+    flow: Flow
+    method: str = ""
 
 
 PlatformReport = (
@@ -168,7 +180,9 @@ class Platform:
         )
         self.calls = Calls(
             endpoint,
-            self.registrar.domain,
+            self.registrar.domain
+            if self.registrar.domain[:8].isdigit()
+            else server_id,  # it may be a name (2022 6.1.2)
             server_id,
             self._route,
             self._contact,
@@ -248,8 +262,11 @@ class Platform:
             case DialogEnded():
                 if not self.calls.over(event.dialog, event.reason.value):
                     self.subscriptions.over(event.dialog, event.reason.value)
-            case MessageRejected():
-                self._events.append(Unusable("", 400, str(event.error)))
+            case MessageRejected(flow, error):
+                status = error.status if isinstance(error, RemoteProtocolError) else 400
+                self._events.append(Unusable("", status, str(error), flow))
+            case PeerLimited(flow, limit):
+                self._events.append(Unusable("", 503, f"more than may come from one peer ({limit})", flow))
 
     def _sip_answered(self, event: ResponseReceived | RequestFailed, now: float) -> None:
         if self.questions.sip_answered(event, now) or self.subscriptions.sip_answered(event, now):
@@ -275,7 +292,7 @@ class Platform:
                     raise RemoteProtocolError(f"{request.method} is not expected here", status=405)
         except RemoteProtocolError as error:
             self.endpoint.respond(event.transaction, error.status, now)
-            self._events.append(Unusable(code, error.status, str(error)))
+            self._events.append(Unusable(code, error.status, str(error), event.flow, request.method))
 
     def _device_of(self, event: RequestReceived, code: str) -> Device:
         """Return who sends: within a dialog whoever it is with, whatever From says."""
@@ -306,8 +323,18 @@ class Platform:
         if isinstance(body, Notice):
             self._events.append(NoticeReceived(device.id, body, reading.deviations))
 
+    def _catalog_of(self, code: str) -> Catalog:
+        """Return the catalogue of a device; the eldest of those who are gone makes room for it."""
+        catalog = self.catalogs.get(code)
+        if catalog is None:
+            while len(self.catalogs) >= max(self.registrar.policy.max_devices, 1):
+                gone = (known for known in self.catalogs if known not in self.devices)
+                del self.catalogs[next(gone, next(iter(self.catalogs)))]
+            catalog = self.catalogs[code] = Catalog(code)
+        return catalog
+
     def _catalog_changed(self, device: Device, body: CatalogNotice | CatalogAnswer) -> None:
-        codes = self.catalogs.setdefault(device.id, Catalog(device.id)).change(body.items or ())
+        codes = self._catalog_of(device.id).change(body.items or ())
         self._events.append(CatalogChanged(device.id, tuple(codes), False))
 
     def _acknowledge(self, device: Device, alarm: AlarmNotice, now: float) -> None:
@@ -333,6 +360,6 @@ class Platform:
         self._events.append(QuestionDone(code, question))
         asked_whole = isinstance(question.body, CatalogQuery) and question.body.device_id == code
         if asked_whole and question.collected is not None and question.collected.complete:
-            catalog = self.catalogs.setdefault(code, Catalog(code))
+            catalog = self._catalog_of(code)
             catalog.replace(question.collected.items)
             self._events.append(CatalogChanged(code, tuple(item.device_id or "" for item in catalog), True))

@@ -6,7 +6,6 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from sys import intern
 from typing import Final
 
 from ..editions import GBT_28181_2016, Rules, rules_of
@@ -39,6 +38,11 @@ __all__ = ["Device", "Registrar"]
 
 #: Codes and addresses whose wrong proofs are counted; the one that was quiet longest is forgotten.
 MAX_COUNTED: Final = 10_000
+
+#: Characters that are kept of what a device tells of itself; the longest seen have a hundred.
+MAX_TOLD: Final = 256
+#: User-Agents that are known, so that all devices of a make share one text.
+MAX_MAKES: Final = 1_000
 
 _STATUS: Final = {
     Refusal.PASSWORD: 401,
@@ -149,6 +153,7 @@ class Registrar:
         self._events: list[PlatformEvent] = []
         self._failures: OrderedDict[tuple[str, str], _Failures] = OrderedDict()
         self._on_flow: dict[Flow, set[str]] = {}
+        self._makes: dict[str, str] = {}
         #: From and To of the platform.
         self.address = Address(Uri(server_id, self.domain))
 
@@ -294,10 +299,10 @@ class Registrar:
         rules = rules_of(request.gb_version, self._fallback)
         device = known or Device(code, event.flow, rules, now)
         self._place(device, event.flow)
-        refresh = known is not None and known.call_id == request.call_id
-        # One text for all devices of a make.
-        device.rules, device.user_agent, device.call_id = rules, intern(request.user_agent), request.call_id
-        device.contact_text = contact = request.headers.get("Contact") or ""
+        call_id, contact = request.call_id[:MAX_TOLD], request.headers.get("Contact") or ""
+        refresh = known is not None and known.call_id == call_id
+        device.rules, device.user_agent, device.call_id = rules, self._make(request.user_agent), call_id
+        device.contact_text = contact[:MAX_TOLD]
         told = self._credentials(code)
         device.charset = (told.charset if told is not None else "") or policy.charset or None
         device.expires_at, device.heard_at = now + granted, now
@@ -312,6 +317,13 @@ class Registrar:
         self._events.append(
             DeviceRegistered(code, event.flow, granted, refresh, request.gb_version, request.user_agent)
         )
+
+    def _make(self, user_agent: str) -> str:
+        """Return one text for all devices of a make."""
+        told = user_agent[:MAX_TOLD]
+        if len(self._makes) >= MAX_MAKES:
+            self._makes.clear()
+        return self._makes.setdefault(told, told)
 
     # Who speaks
 

@@ -140,7 +140,7 @@ class Subscriptions:
             return
         subscription.dialog = event.dialog
         event.dialog.context = subscription
-        granted = event.response.expires or subscription.expires_s
+        granted = event.dialog.expires_at - now if event.dialog.expires_at else subscription.expires_s
         self._endpoint.timers.cancel(subscription.alarm)
         subscription.alarm = self._endpoint.timers.set(
             now + granted * REFRESH_AT, lambda then: self._again(subscription, subscription.expires_s, then)

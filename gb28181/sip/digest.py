@@ -291,7 +291,9 @@ class Nonces:
             return NonceState.UNKNOWN
         if now - issued.at > self._lifetime_s:
             return NonceState.STALE
-        count = int(credentials.nc, 16) if re.fullmatch("[0-9A-Fa-f]{1,8}", credentials.nc) else 1
+        # Only with qop is the counter part of the proof; without, anybody could write a higher one beside it.
+        counted = credentials.qop and re.fullmatch("[0-9A-Fa-f]{1,8}", credentials.nc)
+        count = int(credentials.nc, 16) if counted else 1
         if count <= issued.count:
             return NonceState.REPLAYED
         issued.count = count

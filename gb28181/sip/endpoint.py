@@ -149,17 +149,19 @@ class Endpoint:
         if data.strip(_FILLING):  # what keeps a NAT open means nothing
             self._receive(data, flow, now)
 
-    def receive_stream(self, data: bytes, flow: Flow, now: float) -> None:
-        """Take in bytes of a connection."""
+    def receive_stream(self, data: bytes, flow: Flow, now: float) -> int:
+        """Take in bytes of a connection; return how many messages they completed."""
         framer = self._framers.get(flow)
         if framer is None:
             framer = self._framers[flow] = StreamFramer()
-        for found in framer.feed(data):
+        found_all = framer.feed(data)
+        for found in found_all:
             if isinstance(found, Broken):
                 self._events.append(MessageRejected(flow, SipError(found.reason), found.raw))
                 self._broken.append(flow)
             else:
                 self._receive(found, flow, now)
+        return len(found_all)
 
     def flow_closed(self, flow: Flow, now: float) -> None:
         """Take note that a connection ended: what went over it is over."""
@@ -239,7 +241,11 @@ class Endpoint:
             return
         if request.method == "INVITE":
             self.respond(transaction, 100, now)
-        self._deliver(transaction, request, flow, now)
+        try:
+            self._deliver(transaction, request, flow, now)
+        except SipError as error:  # answered all the same, else it would count as unanswered for ever
+            self.respond(transaction, error.status, now)
+            self._events.append(MessageRejected(flow, error, bytes(request)[:_SHOWN_BYTES]))
 
     def _needs(self, request: Request) -> None:
         headers = request.headers
@@ -258,7 +264,7 @@ class Endpoint:
             return 420, [("Unsupported", ", ".join(required))]
         peer = self._peer(flow, now)
         if peer.unanswered >= self.limits.unanswered:
-            self._events.append(PeerLimited(flow, "unanswered"))
+            self._limited(peer, flow, "unanswered")
             return 503, []
         return (0 if self._within_rate(peer, flow, now) else 503), []
 
@@ -283,10 +289,13 @@ class Endpoint:
             peer.left -= 1.0
             peer.limited = peer.limited and peer.left < limits.requests_at_once / 2
             return True
+        self._limited(peer, flow, "requests_per_s")
+        return False
+
+    def _limited(self, peer: _Peer, flow: Flow, limit: str) -> None:
         if not peer.limited:
             peer.limited = True
-            self._events.append(PeerLimited(flow, "requests_per_s"))
-        return False
+            self._events.append(PeerLimited(flow, limit))
 
     def _begin(self, key: object, request: Request, flow: Flow, now: float) -> ServerTransaction:
         while len(self._servers) + len(self._answers) >= self.limits.transactions:
@@ -329,11 +338,11 @@ class Endpoint:
         to = request.headers.get("To") or ""
         if "tag" not in to.lower():
             return None
-        call_id = request.call_id
+        call_id, speaker = request.call_id, request.from_  # who speaks within a dialog says so readably
         dialog = self._dialogs.find(call_id, request.to.tag)
         if dialog is None and request.method == "MESSAGE":
             # The 2016 edition's own example has the tags the wrong way round.
-            dialog = self._dialogs.find(call_id, request.from_.tag)
+            dialog = self._dialogs.find(call_id, speaker.tag)
         if dialog is None and request.method == "NOTIFY":
             dialog = self._notified_first(call_id, request)
         return dialog
@@ -343,7 +352,7 @@ class Endpoint:
         transaction = self._subscribing.get((call_id, request.to.tag))
         if transaction is None:
             return None
-        return self._subscribed(transaction, request.from_, request.contact)
+        return self._subscribed(transaction, request.from_, _told_contact(request))
 
     def _acknowledged(self, request: Request, now: float) -> None:
         if request.headers.get("Call-ID") is None or request.headers.get("To") is None:
@@ -631,10 +640,14 @@ class Endpoint:
         request = transaction.request
         if request.method == "CANCEL":
             return
-        if transaction.invite:
-            self._invited(transaction, response, now)
-        elif request.method == "SUBSCRIBE" and 200 <= response.status < 300:
-            self._granted(transaction, response, now)
+        try:
+            if transaction.invite:
+                self._invited(transaction, response, now)
+            elif request.method == "SUBSCRIBE" and 200 <= response.status < 300:
+                self._granted(transaction, response, now)
+        except SipError:  # who asked waits for an end
+            self._events.append(RequestFailed(transaction, Failure.UNUSABLE, transaction.dialog))
+            raise
         self._events.append(ResponseReceived(transaction, response, transaction.dialog))
         self._judge_dialog(transaction, response)
 
@@ -653,7 +666,7 @@ class Endpoint:
             return
         if response.status >= 300 or transaction.dialog is not None:
             return
-        dialog = self._begun(DialogKind.CALL, transaction, response.to, response.contact)
+        dialog = self._begun(DialogKind.CALL, transaction, response.to, _told_contact(response))
         ack = bytes(dialog.request("ACK", self._via(dialog.flow)))
         dialog.ack = ack
         self._out.append((dialog.flow, ack))
@@ -661,7 +674,10 @@ class Endpoint:
             self.bye(dialog, now)
 
     def _granted(self, transaction: ClientTransaction, response: Response, now: float) -> None:
-        granted = response.expires
+        try:
+            granted = response.expires
+        except SipError:
+            granted = None
         if granted is None:
             granted = transaction.request.expires or 0
         asked_to_end = transaction.request.expires == 0
@@ -669,7 +685,7 @@ class Endpoint:
         if dialog is None:
             if asked_to_end:
                 return
-            dialog = self._subscribed(transaction, response.to, response.contact)
+            dialog = self._subscribed(transaction, response.to, _told_contact(response))
         if asked_to_end or not granted:
             self._dialogs.end(dialog, DialogEnd.LOCAL if asked_to_end else DialogEnd.PEER)
         elif dialog.state is not DialogState.ENDED:
@@ -823,6 +839,14 @@ class Endpoint:
     def subscriptions(self) -> int:
         """How many subscriptions there are, both ways."""
         return self._dialogs.count(DialogKind.SUBSCRIPTION)
+
+
+def _told_contact(message: Request | Response) -> Address | None:
+    """Contact of the other side; one that cannot be read tells none, as an absent one, for all goes by the flow."""
+    try:
+        return message.contact
+    except SipError:
+        return None
 
 
 def _terminated(request: Request) -> bool:

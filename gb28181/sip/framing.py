@@ -43,7 +43,7 @@ class StreamFramer:
         max_header_bytes: Longest start line and headers.
     """
 
-    __slots__ = ("_broken", "_buffer", "_max_header_bytes", "_max_message_bytes", "_searched", "filling")
+    __slots__ = ("_awaited", "_broken", "_buffer", "_max_header_bytes", "_max_message_bytes", "_searched", "filling")
 
     def __init__(
         self, max_message_bytes: int = MAX_STREAM_MESSAGE_BYTES, max_header_bytes: int = MAX_HEADER_BYTES
@@ -53,6 +53,7 @@ class StreamFramer:
         self._max_header_bytes = max_header_bytes
         self._buffer = bytearray()
         self._searched = 0  # before it there is no end of the headers
+        self._awaited = 0  # bytes of the message whose headers have come, 0 before
         self._broken = False
 
     @property
@@ -74,6 +75,20 @@ class StreamFramer:
         return found
 
     def _next(self) -> bytes | Broken | None:
+        if not self._awaited:
+            broken = self._begin()
+            if broken is not None or not self._awaited:
+                return broken
+        total, buffer = self._awaited, self._buffer
+        if len(buffer) < total:
+            return None
+        message = bytes(buffer[:total])
+        del buffer[:total]
+        self._searched = self._awaited = 0
+        return message
+
+    def _begin(self) -> Broken | None:
+        """Look for the end of the headers; set how long the message is, where it has come."""
         buffer = self._buffer
         if buffer[0] in _FILLING:
             rest = buffer.lstrip(_FILLING)
@@ -97,12 +112,8 @@ class StreamFramer:
         total = end + size + length
         if total > self._max_message_bytes:
             return self._break(f"a message of {total} bytes, more than {self._max_message_bytes}")
-        if len(buffer) < total:
-            return None
-        message = bytes(buffer[:total])
-        del buffer[:total]
-        self._searched = 0
-        return message
+        self._awaited = total
+        return None
 
     def _end_of_headers(self) -> tuple[int, int]:
         """Return where the empty line begins and how long it is, -1 where it has not come."""

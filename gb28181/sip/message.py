@@ -110,6 +110,7 @@ REASONS: Final = {
 _REQUEST: Final = re.compile(r"([A-Za-z]+)[ \t]+(\S+)[ \t]+SIP/([0-9]+\.[0-9]+)[ \t]*\Z", re.IGNORECASE)
 _RESPONSE: Final = re.compile(r"SIP/([0-9]+\.[0-9]+)[ \t]+([1-6][0-9]{2})(?:[ \t]+(.*))?\Z", re.IGNORECASE | re.DOTALL)
 _FOLD: Final = re.compile(r"\n[ \t]+")
+_CONTROLS: Final = re.compile(r"[\r\x00]")
 _NUMBER: Final = re.compile(r"[0-9]{1,10}\Z")
 _END: Final = re.compile(rb"\r?\n\r?\n")
 _NAME: Final = re.compile(r"[A-Za-z0-9.!%*_+`'~\-]+\Z")
@@ -406,6 +407,9 @@ def parse_message(data: bytes, *, max_header_bytes: int = MAX_HEADER_BYTES) -> R
         deviations.append(Deviation("line-ends"))
     if "\n " in text or "\n\t" in text:
         text = _FOLD.sub(" ", text)
+    if "\r" in text or "\x00" in text:  # no value holds these, and some parsers would end a line here
+        deviations.append(Deviation("control-characters", found=str(len(_CONTROLS.findall(text)))))
+        text = _CONTROLS.sub(" ", text)
     first, _, rest = text.partition("\n")
     headers = _headers(rest, deviations)
     body = _body(headers, body, deviations)
@@ -524,7 +528,7 @@ def respond(
             pairs.append((key, name if len(name) > 1 else _COMPACT[name.lower()], value))
         else:
             if to_tag and ";tag=" not in value.lower().replace(" ", ""):
-                value = f"{value};tag={to_tag}" if "<" in value else str(Address.parse(value, "To").with_tag(to_tag))
+                value = f"{value};tag={to_tag}"  # without brackets too what follows is the header's (RFC 3261 20.10)
             pairs.append((key, "To", value))
     for name, value in headers:
         answer.add(name, value)

@@ -94,6 +94,7 @@ class Failure(Enum):
 
     TIMEOUT = "timeout"
     TRANSPORT = "transport"  #: the connection ended
+    UNUSABLE = "unusable"  #: there is one, but it does not say who answers
 
 
 #: Answered final statuses begin here.

@@ -113,18 +113,20 @@ class Shard:
         self._build = builder(scenario, epoch, self.books)
         self._dialling: deque[Line] = deque()
         self._attempts: set[asyncio.Task[None]] = set()
-        self._members = list(scenario.members(*part))
+        index, of = part
+        self._count = len(range(index, scenario.count, of))
 
     # Life
 
     def start(self) -> None:
         """Set everything in motion that the scenario wants."""
-        for member in self._members:
+        for member in self.scenario.members(*self.part):
             at = self.scenario.switch_on_s(member)
             if at < self.scenario.duration_s:
                 self.timers.arm(_SwitchOn(self, member, at), at)
-        for happening in happenings(self.scenario, self._members, self):
-            self.timers.arm(happening, happening.at)
+        if self.scenario.event:
+            for happening in happenings(self.scenario, list(self.scenario.members(*self.part)), self):
+                self.timers.arm(happening, happening.at)
 
     def switch_on(self, member: Member, at: float) -> None:
         """Switch a station on, as of run time ``at``."""
@@ -148,7 +150,7 @@ class Shard:
     @property
     def complete(self) -> bool:
         """Whether every station is switched on."""
-        return len(self.lines) == len(self._members)
+        return len(self.lines) == self._count
 
     def line_of(self, identity: str) -> Line | None:
         """Return the line of a station, ``None`` as long as it was not switched on."""
@@ -223,7 +225,7 @@ class Shard:
             except (OSError, TimeoutError) as error:
                 self._failed(error)
                 line.failed()
-        if self._loop_wanted and not self.closed_loop and self.complete and self.linked == len(self._members):
+        if self._loop_wanted and not self.closed_loop and self.complete and self.linked == self._count:
             self._begin_loop()
 
     def _begin_loop(self) -> None:
@@ -257,7 +259,7 @@ class Shard:
         lines: Iterable[Line] = self.lines.values()
         found = Counts(
             at_s=self.timers.now(),
-            stations=len(self._members),
+            stations=self._count,
             switched_on=len(self.lines),
             messages=books.messages,
             acknowledged=books.acknowledged,
@@ -276,7 +278,7 @@ class Shard:
     def digest(self) -> int:
         """Return the XOR over all stations of SHA-256(identity + every byte emitted)."""
         total = 0
-        for member in self._members:
+        for member in self.scenario.members(*self.part):
             line = self.lines.get(member.identity)
             if line is not None:
                 total ^= line.digest

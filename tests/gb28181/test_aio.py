@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -228,5 +229,26 @@ def test_a_block_of_a_device_whose_platform_takes_no_connection() -> None:
         with pytest.raises(ConnectionRefusedError):
             async with register(DEVICE, PLATFORM, PASSWORD, port=port, tcp=True):
                 pytest.fail("nobody listens")
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("sent", [b"", b"REGISTER sip:a@b SIP/2.0\r\nX: "])
+def test_who_connects_and_says_nothing_whole_is_hung_up_on(sent: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gb28181.aio.transport.FIRST_MESSAGE_S", 0.05)
+
+    async def run() -> None:
+        both = Both()
+        await both.start(True)  # over a connection that is used: it stays
+        await both.of(DeviceRegistered)
+        reader, writer = await asyncio.open_connection("127.0.0.1", both.server.port)
+        writer.write(sent)
+        async with asyncio.timeout(PATIENCE_S):
+            with suppress(ConnectionError):
+                assert await reader.read() == b""
+        writer.close()
+        await both.ask(queries.InfoQuery(device_id=DEVICE))
+        assert not [event for event in both.seen if isinstance(event, DeviceOffline)]
+        await both.stop()
 
     asyncio.run(run())

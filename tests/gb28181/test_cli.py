@@ -51,6 +51,33 @@ def test_decode_hides_proofs_unless_told_not_to(tmp_path: Path, capsys: pytest.C
     assert proof in json.dumps(line)
 
 
+PASSWORDS = [
+    "<Response><CmdType>ConfigDownload</CmdType><SN>1</SN><BasicParam><Password>hidden1</Password>"
+    "<Account passwd='hidden2'><PWD>hidden3</PWD></Account></BasicParam></Response>",
+    "<Response><CmdType>Catalog</CmdType><SN>1</SN><DeviceList Num='1'><Item><Password>hidden1</Password></Item>"
+    "</DeviceList></Response>",
+    "<Control><CmdType>DeviceConfig</CmdType><SN>1</SN><SnapShotConfig>"
+    "<UploadURL>http://user:hidden1@192.0.2.1/x</UploadURL></SnapShotConfig></Control>",
+]
+
+
+@pytest.mark.parametrize("options", [("--json",), ()])
+@pytest.mark.parametrize("body", PASSWORDS)
+def test_decode_hides_passwords_in_bodies_unless_told_not_to(
+    body: str, options: tuple[str, ...], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That of a catalogue item, those that devices of 2011 tell of their configuration, that of an address."""
+    file = tmp_path / "body.xml"
+    file.write_text(body, "ascii")
+    assert main(["decode", str(file), *options]) == 0
+    out = capsys.readouterr().out
+    assert "hidden" not in out
+    assert out.count("***") == body.count("hidden")
+    assert ("http://user:***@192.0.2.1/x" in out) == ("http://" in body)
+    assert main(["decode", str(file), *options, "--show-secrets"]) == 0
+    assert capsys.readouterr().out.count("hidden") == body.count("hidden")
+
+
 def test_decode_hides_a_proof_that_lost_its_header(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     proof = "6a2143ae65b119e276a75f0a4a8992b7"
     _, (line,) = decoded(
@@ -202,6 +229,53 @@ def test_listen_prints_the_labels_of_a_cameras_page(capsys: pytest.CaptureFixtur
     ):
         assert label in out
     assert PASSWORD not in out
+
+
+def test_listen_tells_why_a_message_could_not_be_used(listening: tuple[subprocess.Popen[str], int]) -> None:
+    process, port = listening
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(10)
+        sock.connect(("127.0.0.1", port))
+        for data in (KEEPALIVE.replace(b"CSeq: 20", b"CSeq: much"), b"GET / HTTP/1.1\r\n\r\n", b"\x16\x03\x01"):
+            sock.send(data)
+        assert sock.recv(65535).startswith(b"SIP/2.0 400 CSeq: expected a number")
+        peer = "{}:{}".format(*sock.getsockname())
+    assert process.stdout is not None
+    events = [json.loads(process.stdout.readline()) for _ in range(3)]
+    process.send_signal(signal.SIGTERM)
+    assert "3 refused" in process.communicate(timeout=20)[1]
+    assert {(one["event"], one["device"], one["peer"], one["reason"]) for one in events} == {
+        ("refused", "", peer, "unusable")
+    }
+    assert "expected a request" in events[1]["why"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--domain", 'a"b'), '--domain: expected digits, a name or an address, found a"b.'),
+        (("--advertise", "192.0.2.1\r\nX: y"), "--advertise: expected digits, a name or an address"),
+        (("--password", ""), "--password is empty"),
+        (("--keepalive", "nan"), "expected a number of seconds"),
+        (("--duration", "inf"), "expected a number of seconds"),
+    ],
+)
+def test_listen_says_what_is_wrong_with_an_option(
+    options: tuple[str, ...], words: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--lang", "en", "listen", "--port", "0", *options]) == 2
+    assert words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("domain", ["3402000000.spvmn.cn", "sip.example.org", "192.0.2.1:5060", "[2001:db8::1]:5060"])
+def test_listen_takes_the_domains_that_the_standard_has(domain: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """2022 6.1.2: ten digits, with a suffix, an address with a port, or a name."""
+    options = ["--port", "0", "--duration", "0", "--domain", domain, "--advertise", "203.0.113.7", "--password", "x"]
+    assert main(["--lang", "en", "listen", *options]) == 0
+    out = capsys.readouterr().out
+    assert f"SIP domain: {domain}\n" in out
+    assert "SIP server address: 203.0.113.7\n" in out
+    assert "Listening on 127.0.0.1 port" in out
 
 
 def test_listen_refuses_a_code_that_is_none_and_a_port_in_use(capsys: pytest.CaptureFixture[str]) -> None:

@@ -235,6 +235,18 @@ class TestRefusals:
         assert len(platform.of(RequestReceived)) == 10
         assert [event.limit for event in platform.of(PeerLimited)] == ["requests_per_s"]
 
+    def test_what_nobody_answers_is_bounded_for_each_peer_and_told_once(self) -> None:
+        wire = Wire()
+        platform = End(wire, "platform", limits=EndpointLimits(unanswered=5))
+        platform.answer = lambda event: None
+        flows = [wire.back, wire.back._replace(peer=("192.0.2.51", 5060))]
+        for number in range(50):
+            data = KEEPALIVE.replace(b"Kk1", b"Kk%d" % number)
+            platform.endpoint.receive_datagram(data, flows[number == 49], wire.now)
+        platform.step()
+        assert len(platform.of(RequestReceived)) == 6
+        assert [(event.flow, event.limit) for event in platform.of(PeerLimited)] == [(flows[0], "unanswered")]
+
     def test_transactions_are_bounded(self) -> None:
         wire = Wire()
         platform = End(wire, "platform", limits=EndpointLimits(transactions=10))

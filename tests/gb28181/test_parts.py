@@ -109,3 +109,14 @@ def test_parts_fit_and_hold_everything(count: int, limit: int) -> None:
     assert len(made) == 1 if not count else made
     if not count:
         assert b"DeviceList" not in encoded(made[0])
+
+
+def test_a_peer_that_never_ends_is_ended() -> None:
+    collector, now = begun(), 0.0
+    for number in range(10_000):
+        now += 4.0
+        collector.add(KEY, [CatalogItem(device_id=str(number))], 1 << 40, now)
+        if collector.expire(now):
+            break
+    assert now == 3600.0
+    assert len(collector) == 0

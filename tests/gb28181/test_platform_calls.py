@@ -247,3 +247,48 @@ def test_in_a_storm_calls_and_subscriptions_end_and_nothing_is_left(seed: int) -
         pair.platform.calls.hang_up(call, pair.wire.now)
     pair.wire.run(100)
     pair.rest()
+
+
+BROKEN = [
+    (b"Contact: <sip:", b"Contact: <nobody ", ""),
+    (b"Contact: <sip:", b"Contact: sip:,", ""),
+    (b"Expires: 60", b"Expires: soon", ""),
+    (b"To: <sip:", b"To: <nobody ", "unusable"),
+]
+
+
+def answering(old: bytes, new: bytes, method: bytes) -> Both:
+    """A pair whose device writes a header of a 200 in a way of its own."""
+    pair = Both()
+
+    def written(end: str, data: bytes) -> bytes:
+        ours = end == "device" and data.startswith(b"SIP/2.0 200") and b" " + method in data
+        return data.replace(old, new) if ours else data
+
+    pair.wire.mangle = written
+    return pair
+
+
+@pytest.mark.parametrize(("old", "new", "why"), [row for row in BROKEN if b"Expires" not in row[0]])
+def test_a_call_whose_answer_cannot_be_read_opens_or_ends(old: bytes, new: bytes, why: str) -> None:
+    pair = answering(old, new, b"INVITE")
+    call = pair.invite()
+    pair.wire.run(100)
+    assert (call.state, call.why) == ((CallState.ENDED, why) if why else (CallState.OPEN, ""))
+    pair.platform.calls.hang_up(call, pair.wire.now)
+    pair.wire.run(100)
+    assert (len(pair.platform.calls), len(pair.platform.calls.ssrcs), pair.platform.endpoint.calls) == (0, 0, 0)
+
+
+@pytest.mark.parametrize(("old", "new", "why"), BROKEN)
+def test_a_subscription_whose_answer_cannot_be_read_goes_on_or_ends(old: bytes, new: bytes, why: str) -> None:
+    pair = answering(old, new, b"SUBSCRIBE")
+    device = pair.platform.device(DEVICE)
+    subscription = pair.platform.subscriptions.subscribe(
+        device, queries.CatalogQuery(device_id=DEVICE), 60, pair.wire.now
+    )
+    pair.wire.run(200)
+    assert (subscription.granted, subscription.why) == (not why, why)
+    pair.platform.subscriptions.end(subscription, pair.wire.now)
+    pair.wire.run(100)
+    assert (len(pair.platform.subscriptions), pair.platform.endpoint.subscriptions) == (0, 0)

@@ -164,10 +164,9 @@ class TestTakeover:
 
     @pytest.mark.parametrize("transport", ["udp", "tcp"])
     def test_shut_gate_holds_cameras_back_too(self, transport: str) -> None:
-        """They have lines of their own; with the gate open they register, with it shut nobody hears of them."""
-        heard = [heard_of_cameras(transport, is_open) for is_open in (True, False)]
-        assert b"REGISTER" in heard[0]
-        assert heard[1] == b""
+        """They have lines of their own: one that is asked who it is does not answer when the gate is shut by then."""
+        assert b"Authorization" in answer_to_challenge(transport, shuts=False)
+        assert answer_to_challenge(transport, shuts=True) == b""
 
     def test_gate_that_shuts(self) -> None:
         """From that instant on nothing is sent, although the run goes on, and links are broken off."""
@@ -180,26 +179,48 @@ class TestTakeover:
         assert result.counts.settled_s < 2.01, "what was not told is not settled"
 
 
-def heard_of_cameras(transport: str, is_open: bool) -> bytes:
-    """What arrives from two cameras in half a second."""
-    kind = socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM
-    with socket.socket(socket.AF_INET, kind) as server:
+def challenge(request: bytes) -> bytes:
+    """The answer to a registration that asks for a digest."""
+    wanted = (b"Via:", b"From:", b"To:", b"Call-ID:", b"CSeq:")
+    lines = [line for line in request.split(b"\r\n") if line.startswith(wanted)]
+    asks = b'WWW-Authenticate: Digest realm="3402000000", nonce="n", algorithm=MD5'
+    return b"\r\n".join([b"SIP/2.0 401 Unauthorized", *lines, asks, b"Content-Length: 0", b"", b""])
+
+
+def answer_to_challenge(transport: str, *, shuts: bool) -> bytes:
+    """What a camera says to it; ``shuts``: the gate of its shard is shut before it hears of it."""
+    shut, answers = threading.Event(), [b""]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM if transport == "udp" else socket.SOCK_STREAM) as server:
         server.bind((HOST, 0))
+        server.settimeout(PATIENCE_S)
         if transport == "tcp":
             server.listen()
-        server.setblocking(False)
-        sip = SipTarget(HOST, server.getsockname()[1], transport)
-        plan = Scenario(seed=3, duration_s=0.5, sip=sip, station=(StationGroup(kind="dome", count=2),))
-        with suppress(EnvironmentFault):  # this platform registers nobody
-            run_fleet(plan, Options(epoch=EPOCH, gate=lambda: is_open))
-        try:
+
+        def ask() -> None:
+            link = server.accept()[0] if transport == "tcp" else server
+            request, origin = link.recvfrom(4096)
+            assert request.startswith(b"REGISTER")
+            if shuts:
+                shut.set()
+            link.settimeout(1.0)
             if transport == "udp":
-                return server.recv(4096)
-            link, _peer = server.accept()
-            with link:
-                return link.recv(4096)
-        except BlockingIOError:
-            return b""
+                link.sendto(challenge(request), origin)
+            else:
+                link.sendall(challenge(request))
+            with suppress(TimeoutError):
+                answers[0] = link.recv(4096)
+            if transport == "tcp":
+                link.close()
+
+        thread = threading.Thread(target=ask)
+        thread.start()
+        sip = SipTarget(HOST, server.getsockname()[1], transport)
+        plan = Scenario(seed=3, duration_s=1.0, sip=sip, station=(StationGroup(kind="dome", count=1),))
+        with suppress(EnvironmentFault):  # this platform registers nobody
+            run_fleet(plan, Options(epoch=EPOCH, gate=lambda: not shut.is_set()))
+        thread.join(PATIENCE_S)
+        assert not thread.is_alive()
+    return answers[0]
 
 
 # A stint without a cluster

@@ -52,7 +52,7 @@ def add(cli: Group) -> None:
             click.echo(text, nl=False)
         if as_json:
             click.echo(json_line(facts(learnt)))
-        told = _("{stations} stations in {groups} groups").format(
+        told = _("stations: {stations}, groups: {groups}").format(
             stations=learnt.stations, groups=len(learnt.groups) + len(learnt.cameras)
         )
         click.echo(told, err=output is None or as_json)

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import os
 import re
+import shutil
+import socket
 import sqlite3
-from collections.abc import Sequence
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +29,8 @@ from hj212.aio.store import Arrival
 from hj212.encryption import Key, encrypt_frame
 from hj212.times import CHINA, format_qn, format_time
 from simulator.__main__ import main
+from simulator.clock import run_virtual
+from simulator.engine import Options, fleet
 from simulator.engine.sink import Sink
 from simulator.faults import FAULTS, find
 from simulator.learning import Learnt, facts, learn, scenario_text
@@ -28,6 +38,7 @@ from simulator.learning.madeup import MadeUp
 from simulator.learning.readings import Readings
 from simulator.learning.steps import every_third_is_missing, steps
 from simulator.scenario import Scenario, parse
+from simulator.transport import LoopbackNetwork
 from stationgate.exits import DataFault, UsageFault
 
 from .tapped import PLATFORM, STATION, AskingSink, DeafSink, Tap, captured
@@ -514,6 +525,89 @@ class TestSources:
         path.write_bytes(b"SQLite format 3\0" + bytes(200))
         with pytest.raises(DataFault, match="damaged database"):
             learn(str(path))
+
+
+# Real sockets
+
+
+@pytest.fixture
+def dumped(tmp_path: Path) -> Iterator[Any]:
+    """Return a function that captures with dumpcap what happens at an address of the loopback interface meanwhile."""
+    dumpcap = shutil.which("dumpcap")
+    if dumpcap is None:
+        assert not os.environ.get("CI"), "dumpcap is not installed (Debian: tshark)"
+        pytest.skip("dumpcap is not installed")
+    processes = []
+
+    def run(act: Any, host: str) -> Path:
+        path = tmp_path / "dumped.pcapng"
+        process = subprocess.Popen(
+            [dumpcap, "-i", "lo", "-f", f"host {host}", "-w", str(path), "-a", "duration:60"],
+            stderr=subprocess.PIPE, encoding="utf-8",
+        )  # fmt: skip
+        processes.append(process)
+        assert process.stderr is not None
+        told = []
+        for line in process.stderr:
+            told.append(line)
+            if line.startswith("File:"):
+                break
+        else:
+            pytest.skip(f"nothing can be captured here: {''.join(told)[:200]}")
+        marker, deadline = os.urandom(32), time.monotonic() + 30
+        with socket.socket(type=socket.SOCK_DGRAM) as knock:
+            # It says so before it captures, and writes what it captured last when it likes.
+            while marker not in path.read_bytes():
+                assert time.monotonic() < deadline, "the capture does not begin"
+                knock.sendto(marker, (host, 9))
+                threading.Event().wait(0.02)
+            act()
+            marker = os.urandom(32)
+            while marker not in path.read_bytes():
+                assert time.monotonic() < deadline, "the capture does not come to its end"
+                knock.sendto(marker, (host, 9))
+                threading.Event().wait(0.02)
+        process.terminate()
+        process.communicate(timeout=20)
+        return path
+
+    yield run
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+            process.communicate(timeout=20)
+
+
+@pytest.mark.loopback
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the interface is called lo on Linux")
+def test_dumpcap_captures_what_is_learnt(dumped: Any, tmp_path: Path) -> None:
+    """Virtual time over real sockets: two hours of reports within seconds, captured by somebody else's program."""
+    host = "127.0.83.17"
+    text = HEAD.format(seconds=7200) + (
+        '[[station]]\nkind = "water"\ncount = 3\ninterval_s = 60\nminute_interval = 10\nsignals = ["w01018"]\n'
+        "[station.levels]\nw01018 = { mean = 42.1, spread = 3.2, digits = 1 }\n"
+        '[[station]]\nkind = "door"\nmn = "64010000BBBB550000000001"\ncount = 2\ninterval_s = 600\n'
+        'openings_per_hour = 6\nfaults = ["lf-only-tail"]\n'
+    )
+    scenario = parse(text)
+
+    async def play() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(Sink, host, 0)
+        run = fleet._Run(scenario, Options(), virtual=True)
+        assert scenario.epoch is not None
+        await run.live(scenario.epoch, loop.time(), (host, server.sockets[0].getsockname()[1]), (host, 9))
+        server.close()
+
+    learnt = learn(str(dumped(lambda: run_virtual(play, LoopbackNetwork()), host)))
+    water, doors = groups(learnt)
+    assert not learnt.fault
+    assert (water["kind"], water["count"], water["interval_s"], water["minute_interval"]) == ("water", 3, 60, 10)
+    assert water["levels"]["w01018"]["mean"] == pytest.approx(42.1, rel=0.05)
+    assert (doors["kind"], doors["count"], doors["interval_s"], doors["faults"]) == ("door", 2, 600, ["lf-only-tail"])
+    again = relearnt(learnt, tmp_path / "again.pcap")
+    assert commands(again)[0]["2011"] == commands(learnt)[0]["2011"]
+    assert host not in scenario_text(learnt)
 
 
 # Names

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from stationgate.exits import DataFault, ExitCode, UsageFault, reason
-from stationgate.language import _
+from stationgate.language import _, ngettext
 from stationgate.options import Group, json_option
 from stationgate.streams import json_line
 
@@ -52,7 +52,7 @@ def add(cli: Group) -> None:
             click.echo(text, nl=False)
         if as_json:
             click.echo(json_line(facts(learnt)))
-        told = _("{stations} stations in {groups} groups").format(
+        told = _("stations: {stations}, groups: {groups}").format(
             stations=learnt.stations, groups=len(learnt.groups) + len(learnt.cameras)
         )
         click.echo(told, err=output is None or as_json)
@@ -66,7 +66,10 @@ def _nothing(learnt: Learnt) -> str:
         return _("nothing to learn from: {why}").format(why=learnt.fault)
     damaged = learnt.counts["damaged"]
     if damaged:
-        return _("nothing to learn from: {n} frames, all of them damaged").format(n=damaged)
+        text = ngettext(
+            "nothing to learn from: {n} frame, damaged", "nothing to learn from: {n} frames, all damaged", damaged
+        )
+        return text.format(n=damaged)
     if learnt.sip or learnt.frames:
         return _("nothing to learn from: no station says anything")
     return _("nothing to learn from: neither HJ 212 nor GB/T 28181 in it")

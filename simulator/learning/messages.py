@@ -26,6 +26,8 @@ _STATES: Final = (DOOR.door, DOOR.dismantled, DOOR.fault)
 _WINDOWS: Final = {"2051": "minute", "2061": "hour", "2031": "day"}
 _NUMBER: Final = re.compile(r"[+-]?[0-9]{1,12}(?:\.[0-9]{1,9})?\Z", re.ASCII)
 _MAX_KEYS: Final = 1000
+#: What the standard is printed with, and some devices write.
+_WIDE_COMMA: Final = "，"
 
 
 @dataclass
@@ -141,9 +143,16 @@ class Heard:
         flags = {key[:-5]: value for key, value in self.pairs if key.endswith("-Flag")}
         for key, value in self.pairs:
             code = key.removesuffix(suffix)
-            if code != key and is_code(code) and _NUMBER.match(value):
-                digits = len(value.partition(".")[2])
-                yield code, float(value), digits, flags.get(code, "")
+            text = value.partition(_WIDE_COMMA)[0]
+            if code != key and is_code(code) and _NUMBER.match(text):
+                yield code, float(text), len(text.partition(".")[2]), flags.get(code, "")
+
+    def statistics(self, names: tuple[str, ...]) -> list[tuple[float, ...]]:
+        """Return the values of some names, ``("Min", "Avg", "Max")``, for each factor that has them all."""
+        values = {key: value for key, value in self.pairs if _NUMBER.match(value)}
+        codes = [key.removesuffix(f"-{names[0]}") for key in values if key.endswith(f"-{names[0]}")]
+        wanted = ([f"{code}-{name}" for name in names] for code in codes)
+        return [tuple(float(values[key]) for key in keys) for keys in wanted if all(key in values for key in keys)]
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from statistics import fmean, median
@@ -27,6 +27,8 @@ _MAX_INTERVAL_S: Final = 86_400.0
 CLOCK_S: Final = 5.0
 #: Turns of the hour or day without a report behind them that make it one that is not sent.
 _SILENT_TURNS: Final = 2
+#: What a drifting timer loses with every report: nobody sets an interval of whole minutes and three seconds.
+_DRIFT_S: Final = 3.0
 _BY_CLOCK_FAULT: Final = {"clock-90s-fast": 90.0, "clock-30s-fast": 30.0}
 _BY_DELAY_FAULT: Final = {"late-upload": 400.0, "slow-upload": 90.0}
 
@@ -107,7 +109,7 @@ class Group:
         """Return the faults that are there now and then."""
         found: dict[str, Shown] = {}
         for station in self.stations:
-            for name, shown in station.quirks.found().items():
+            for name, shown in _faults(station, kinds()[self.profile.kind].family).items():
                 if name not in self.profile.faults:
                     total = found.setdefault(name, Shown())
                     total.times += shown.times
@@ -152,7 +154,7 @@ def group_up(stations: Iterable[Station]) -> list[Group]:
     groups: list[Group] = []
     exact: dict[Profile, Group] = {}
     waiting: list[tuple[Profile, Station]] = []
-    order = {}
+    order: dict[int, int] = {}
     for station in stations:
         order[id(station)] = len(order)
         profile = profile_of(station)
@@ -186,10 +188,13 @@ def profile_of(station: Station) -> Profile:
     kind, certain = _kind(station)
     family = kinds()[kind].family
     edition = _edition(station)
-    always = {name: shown for name, shown in station.quirks.found().items() if shown.always}
-    faults = [name for name in always if playable(name, family)]
+    faults = [name for name, shown in _faults(station, family).items() if shown.always and playable(name, family)]
     faults += [name for name in _timing_faults(station) if playable(name, family)]
     told = _rhythm(station)
+    interval = told.interval_s if told else None
+    if interval and interval > _DRIFT_S and (interval - _DRIFT_S) % 60 == 0 and playable("drifting-timer", family):
+        interval -= _DRIFT_S
+        faults.append("drifting-timer")
     st = station.st.most_common(1)[0][0] if station.st else ""
     if "st-32" in faults:
         st = "81"
@@ -199,7 +204,7 @@ def profile_of(station: Station) -> Profile:
         st=st if len(st) == 2 and st.isascii() and st.isalnum() and st == st.upper() else "",
         mn_length=station.mn_length if station.mn_hex else 24,
         edition=edition.value,
-        interval_s=told.interval_s if told else None,
+        interval_s=interval,
         encrypted=station.encrypted > sum(station.commands.values()) / 2,
         faults=tuple(sorted(faults)),
     )
@@ -220,6 +225,15 @@ def profile_of(station: Station) -> Profile:
         day=_sent_at_turns(station, "day", 86_400),
         signals=_signals(station, kind) if not profile.encrypted else (),
     )
+
+
+def _faults(station: Station, family: str) -> dict[str, Shown]:
+    """Return the faults that a station showed, under the names that its family has for them."""
+    found = station.quirks.found()
+    # Who sends every frame twice, and who sends every upload twice, does the same.
+    if "frame-twice" in found and playable("duplicate-packet", family):
+        found["duplicate-packet"] = found.pop("frame-twice")
+    return found
 
 
 @cache
@@ -308,10 +322,18 @@ def _signals(station: Station, kind: str) -> tuple[str, ...] | None:
 
 
 def _offset(station: Station) -> float | None:
-    """Return how far a station's clock is ahead; by what it tells at once, where it tells anything so."""
-    at_once = [each for kind, found in station.offsets.items() if kind != "periodic" for each in found]
-    found = at_once if len(at_once) > 2 else station.offsets.get("periodic", [])
-    return median(found) if len(found) > 2 else None
+    """Return how far a station's clock is ahead."""
+    found = [each for offsets in station.offsets.values() for each in offsets]
+    return _least_delayed(found)
+
+
+def _least_delayed(offsets: Sequence[float]) -> float | None:
+    """Return the offset of what waited least, ``None`` where too little was seen.
+
+    Nothing is sent before it is composed, and much waits behind what nobody answers. The two largest are left out: a
+    clock may be set.
+    """
+    return sorted(offsets)[-3] if len(offsets) > 2 else None
 
 
 def _timing_faults(station: Station) -> list[str]:
@@ -319,8 +341,7 @@ def _timing_faults(station: Station) -> list[str]:
     offset = _offset(station)
     found = [] if offset is None else [n for n, s in _BY_CLOCK_FAULT.items() if abs(offset - s) <= CLOCK_S]
     timed = station.offsets.get("periodic", [])
-    others = sum(len(each) for kind, each in station.offsets.items() if kind != "periodic")
-    if offset is not None and len(timed) > 2 and others > 2:
-        late = offset - median(timed)
+    if offset is not None and len(timed) > 2:
+        late = offset - max(timed)  # even the one that waited least
         found += [name for name, usual in _BY_DELAY_FAULT.items() if abs(late - usual) <= CLOCK_S]
     return found

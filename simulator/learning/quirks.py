@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Final
 
-from hj212 import Edition, build_frame
+from hj212 import HJ_212_2017, Edition, build_frame
 from hj212.framing import Frame
+from hj212.times import parse_time
 
 from ..faults import FAULTS, behaviour_with
 from .messages import DOOR, Heard, style_of
@@ -31,11 +32,10 @@ Question = Callable[[Heard], bool | None]
 
 @cache
 def _encoders() -> Mapping[str, Callable[[bytes], bytes]]:
-    # Not JSON for HJ 212: what is no frame names nobody.
+    encoders = {name: behaviour_with([name]).encode for name, fault in FAULTS.items() if fault.layer == "bytes"}
+    # Not those of the link, which leave frames as they are, nor what is no frame and names nobody.
     return {
-        name: behaviour_with([name]).encode
-        for name, fault in FAULTS.items()
-        if fault.layer == "bytes" and behaviour_with([name]).encode(b"").startswith(b"##")
+        name: encode for name, encode in encoders.items() if encode is not build_frame and encode(b"").startswith(b"##")
     }
 
 
@@ -133,6 +133,14 @@ def _of(kinds: tuple[str, ...], ask: Question) -> Question:
 
 
 _DOOR_DATA: Final = ("periodic", "change", "record")
+_WINDOWS: Final = ("minute", "hour", "day")
+_MEASURED: Final = ("periodic", *_WINDOWS)
+_STATISTICS: Final = ("Min", "Avg", "Max")
+_MAX_SEGMENT_BYTES: Final = HJ_212_2017.max_segment_bytes
+_HOUR_S: Final = 3600.0
+_UTC_S: Final = 8 * _HOUR_S
+#: Two times are the same if they differ by less.
+_NEAR_S: Final = 120.0
 
 
 def _header(heard: Heard) -> list[str]:
@@ -221,6 +229,83 @@ def _door_value(role: str, ask: Callable[[str], bool]) -> Question:
     return of_record
 
 
+def _open_time_utc(heard: Heard) -> bool | None:
+    text = heard.value(f"{DOOR.opened_at}-Info") if heard.kind == "record" else None
+    at = heard.qn_at
+    if text is None or at is None:
+        return None
+    try:
+        return abs(at - parse_time(text).timestamp() - _UTC_S) < _NEAR_S
+    except ValueError:
+        return None
+
+
+def _in_pieces(heard: Heard) -> bool | None:
+    if heard.kind != "record":
+        return None
+    method = heard.value(f"{DOOR.method}-Info")
+    return None if method is None else heard.value(f"{DOOR.person}-Info") is None
+
+
+def _state_of_2017(heard: Heard) -> bool | None:
+    if heard.kind != "periodic" or not heard.of_door:
+        return None
+    return heard.value(f"{DOOR.door}-Info", f"{DOOR.door}-Rtd") == "2"
+
+
+def _oversized(heard: Heard) -> bool | None:
+    if not heard.kind or heard.frame is None or heard.message.pnum is not None:
+        return None
+    return True if len(heard.frame.segment) > _MAX_SEGMENT_BYTES else None
+
+
+def _pno_from_zero(heard: Heard) -> bool | None:
+    # Of two packets the first alone tells; a missing one is not to be mistaken for it.
+    return heard.message.pno == 0 if heard.kind and heard.message.pno in (0, heard.message.pnum) else None
+
+
+def _full_width_comma(heard: Heard) -> bool | None:
+    if heard.of_door or heard.kind not in _MEASURED:
+        return None
+    wide = any("，" in value for _key, value in heard.pairs)
+    return wide if wide or any("," in part for part in _area(heard).split(";")) else None
+
+
+def _area(heard: Heard) -> str:
+    return bytes(heard.message).decode("utf-8", "replace").partition("CP=&&")[2]
+
+
+def _datatime_ahead(heard: Heard) -> bool | None:
+    if heard.kind != "periodic" or heard.qn_at is None or heard.about is None:
+        return None
+    return abs(heard.about - heard.qn_at - _HOUR_S) < _NEAR_S
+
+
+def _of_windows(ask: Callable[[float, float, float], bool]) -> Question:
+    """Ask of the statistics of every factor, where they differ at all."""
+
+    def of_windows(heard: Heard) -> bool | None:
+        if heard.kind not in _WINDOWS or heard.of_door:
+            return None
+        found = [ask(*each) for each in heard.statistics(_STATISTICS) if len(set(each)) > 1]
+        return all(found) if found else None
+
+    return of_windows
+
+
+def _not_converted(heard: Heard) -> bool | None:
+    if heard.kind != "periodic" or heard.of_door:
+        return None
+    found = [measured == converted for measured, converted in heard.statistics(("Rtd", "ZsRtd"))]
+    return all(found) if found else None
+
+
+def _method_code_5(heard: Heard) -> bool | None:
+    # Where the table has 4, a password.
+    value = heard.value(f"{DOOR.method}-Info") if heard.kind == "record" else None
+    return value == "5" if value in ("4", "5") else None
+
+
 def _incomplete(heard: Heard) -> bool | None:
     if heard.kind != "periodic" or not heard.of_door:
         return None
@@ -252,8 +337,8 @@ QUESTIONS: Final[Mapping[str, Question]] = {
     "flag-2005": _flag_2005,
     "lower-case-datatime": _key_like("datatime", "DataTime"),
     "lower-case-info": _key_like("-info", "-Info"),
-    "blanks": _of(_DOOR_DATA, _blanks),
-    "trailing-semicolon": _of(_DOOR_DATA, _trailing_semicolon),
+    "blanks": _of((*_DOOR_DATA, *_WINDOWS), _blanks),
+    "trailing-semicolon": _of((*_DOOR_DATA, *_WINDOWS), _trailing_semicolon),
     "seventeen-digit-datatime": _long_datatime,
     "log-without-slashes": _log(lambda text: not text.startswith("//")),
     "gbk-log": _log(_is_gbk),
@@ -263,7 +348,18 @@ QUESTIONS: Final[Mapping[str, Question]] = {
     "polid-present": _foreign("PolId", _DOOR_DATA),
     "incomplete-report": _incomplete,
     "method-leading-zero": _door_value("method", lambda value: bool(re.fullmatch("0[0-9]", value))),
-    "method-code-5": _door_value("method", lambda value: value == "5"),
+    "method-code-5": _method_code_5,
     "empty-person-code": _door_value("person", lambda value: not value),
     "formatted-open-time": _door_value("opened_at", lambda value: "-" in value),
+    "chinese-person-code": _door_value("person", lambda value: not value.isascii()),
+    "open-time-utc": _open_time_utc,
+    "opening-in-pieces": _in_pieces,
+    "hj212-2017-door-state": _state_of_2017,
+    "oversized-segment": _oversized,
+    "pno-from-zero": _pno_from_zero,
+    "full-width-comma": _full_width_comma,
+    "datatime-ahead": _datatime_ahead,
+    "wrong-mean": _of_windows(lambda least, mean, most: least < mean == most),
+    "min-above-mean": _of_windows(lambda least, mean, most: least == most > mean),
+    "not-converted": _not_converted,
 }

@@ -114,4 +114,5 @@ def _cut(value: float, digits: int, way: Callable[[float], int]) -> float:
     near = round(value, digits)
     if math.isclose(near, value, rel_tol=1e-12, abs_tol=1e-12):
         return near
-    return round(way(value * 10**digits) / 10**digits, digits)
+    scale = 10.0**digits
+    return round(way(value * scale) / scale, digits)

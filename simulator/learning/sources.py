@@ -224,6 +224,7 @@ class _Frames:
         self._framers: dict[Flow, Framer] = {}
         self._times: dict[Flow, float] = {}
         self._strange: dict[Flow, int] = {}
+        self._tails: dict[Flow, bytes] = {}
 
     def event(self, event: CaptureEvent) -> Iterator[Said]:
         flow = event.flow
@@ -231,23 +232,27 @@ class _Frames:
         if isinstance(event, Piece):
             yield from self._piece(event)
         elif isinstance(event, Ended | Gap):
+            self._strange.pop(flow, None)
+            self._tails.pop(flow, None)
             # Bytes before and behind a gap are of different frames.
             yield from self._finish(flow)
 
     def _piece(self, piece: Piece) -> Iterator[Said]:
-        flow = piece.flow
+        flow, data = piece.flow, piece.data
         framer = self._framers.get(flow)
         if framer is None:
             if self._strange.get(flow, 0) > _MAX_STRANGE_BYTES:
                 return
-            if _HEADER_MARK not in piece.data:
-                self._strange[flow] = self._strange.get(flow, 0) + len(piece.data)
+            data = self._tails.pop(flow, b"") + data
+            if _HEADER_MARK not in data:
+                self._strange[flow] = self._strange.get(flow, 0) + len(data)
+                self._tails[flow] = data[-1:]  # half a mark perhaps, of somebody who writes byte by byte
                 return
             if len(self._framers) >= MAX_FLOWS:
                 oldest = next(iter(self._framers))
                 yield from self._finish(oldest)
             framer = self._framers[flow] = Framer()
-        yield from self._items(flow, framer.feed(piece.data))
+        yield from self._items(flow, framer.feed(data))
 
     def _finish(self, flow: Flow) -> Iterator[Said]:
         framer = self._framers.pop(flow, None)

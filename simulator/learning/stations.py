@@ -12,6 +12,7 @@ from typing import Final
 from .messages import DOOR, Heard
 from .quirks import Quirks, Shown
 from .readings import Readings
+from .steps import every_third_is_missing, steps
 
 __all__ = ["MAX_TIMES", "Resends", "Station"]
 
@@ -24,6 +25,15 @@ MAX_PEOPLE: Final = 10_000
 MAX_WAITING: Final = 1000
 #: A repeat within this is one of the link; later ones are offered again with another report.
 _RESEND_S: Final = 60.0
+#: Whoever says a thing again within this did not wait for an answer.
+_AT_ONCE_S: Final = 0.5
+_QN_DIGITS: Final = 17
+#: Nobody is configured to repeat more often than this.
+_ENDLESS: Final = 10
+#: So many of a thing, and none of its counterpart, are no chance.
+_ENOUGH: Final = 3
+#: A pause that is longer than the one before by this factor is another kind of pause.
+_STEADY: Final = 1.5
 #: Who was silent for this long at the end of the capture did not mean to say it again.
 _PATIENCE_S: Final = 30.0
 
@@ -35,8 +45,10 @@ class _Upload:
     first: float
     last: float
     repeats: int = 0
+    spacing_s: float = 0.0
     acknowledged: float | None = None
     new_qn: bool = False
+    doubled: bool = False
 
 
 @dataclass
@@ -54,11 +66,13 @@ class Resends:
     Attributes:
         spacing_s: Seconds between repeats, where there were any.
         counts: Unanswered uploads by how often each was repeated.
+        given_up: How often repeating came to an end for a while.
         new_qn: How many repeats had another QN.
     """
 
     spacing_s: list[float] = field(default_factory=list)
     counts: Counter[int] = field(default_factory=Counter)
+    given_up: int = 0
     new_qn: int = 0
 
 
@@ -96,7 +110,9 @@ class Station:
         self.both_ways = False
         self.restarts = 0
         self.first = self.last = 0.0
+        self.closings = 0
         self._people: set[bytes] = set()
+        self._said: dict[str, bytes] = {}
         self._waiting: OrderedDict[str, list[_Upload]] = OrderedDict()  # by QN
         self._requests: OrderedDict[str, _Request] = OrderedDict()  # by QN
         self._acknowledged: OrderedDict[str, None] = OrderedDict()
@@ -171,9 +187,11 @@ class Station:
         about = heard.about
         if about is None:
             return
-        if not self.first:
-            self.first = self.last = about
-        self.first, self.last = min(self.first, about), max(self.last, about)
+        # What a window is about is when it began, a day ago perhaps.
+        seen = heard.qn_at if heard.qn_at is not None else about if heard.kind in ("periodic", "change") else None
+        if seen is not None:
+            self.first = min(self.first or seen, seen)
+            self.last = max(self.last, seen)
         for kept, instant in ((self.times, about), (self.composed, heard.qn_at)):
             found = kept.setdefault(heard.kind, array("d"))
             if instant is not None and len(found) < MAX_TIMES:
@@ -199,14 +217,28 @@ class Station:
         if heard.kind == "periodic":
             self.forms[heard.message.cn] += 1
         elif heard.kind == "change":
-            self.openings += heard.value(f"{DOOR.door}-Info", f"{DOOR.door}-info", f"{DOOR.door}-Rtd") == "1"
+            position = heard.value(f"{DOOR.door}-Info", f"{DOOR.door}-info", f"{DOOR.door}-Rtd")
+            twice = self._told_twice(heard, "duplicate-change")
+            self.openings += position == "1" and not twice
+            self.closings += position == "0" and not twice
         elif heard.kind == "log":
             self.logs += 1
         else:
-            self.records += 1
+            self.records += not self._told_twice(heard, "duplicate-record")
             person = heard.value(f"{DOOR.person}-Info")
             if person and len(self._people) < MAX_PEOPLE:
                 self._people.add(_digest(person.encode("utf-8", "surrogateescape")))
+
+    def _told_twice(self, heard: Heard, fault: str) -> bool:
+        """Tell whether the door said the same just before; each second one is the end of a pair."""
+        said = _digest(repr(heard.pairs).encode("utf-8", "surrogateescape"))
+        twice = self._said.get(fault) == said
+        if twice:
+            self.quirks.shown[fault].times += 1
+        else:
+            self.quirks.count(fault, False)
+        self._said[fault] = b"" if twice else said
+        return twice
 
     # Answers
 
@@ -234,25 +266,33 @@ class Station:
             self._repeat(known, at, heard.time is not None)
             return True
         last = next(reversed(self._waiting), "")
-        if not message.pnum and last[:12] == message.qn[:12]:  # the fault counts minutes
+        if not message.pnum and len(last) == len(message.qn) == _QN_DIGITS and last[:12] == message.qn[:12]:
+            # The fault leaves the minute only; shorter ones come twice in a second, which is another fault.
             self.quirks.count("reused-qn", last == message.qn)
         upload = _Upload(what, content, at, at)
-        if heard.time is not None and message.wants_answer and self.both_ways:
+        if heard.time is not None and message.wants_answer:
             upload.new_qn = self._is_renamed(upload)
         self._waiting.setdefault(message.qn, []).append(upload)
         if len(self._waiting) > MAX_WAITING:
             for over in self._waiting.popitem(last=False)[1]:
                 self._upload_over(over)
-        return upload.new_qn
+        return False
 
     def _repeat(self, known: _Upload, at: float, timed: bool) -> None:
-        if timed and known.acknowledged is None:
-            if at - known.last <= _RESEND_S:
-                known.repeats += 1
-                self.resends.spacing_s.append(at - known.last)
-            else:  # offered again with another report, which is no resend but begins a new round of them
-                self.resends.counts[known.repeats] += 1
-                known.repeats = 0
+        if timed:
+            gap = at - known.last
+            if gap < _AT_ONCE_S:
+                known.doubled |= known.first == known.last
+            elif known.acknowledged is None:
+                # Offered again with another report is no resend: it begins a new round of them.
+                if gap <= min(_RESEND_S, _STEADY * (known.spacing_s or gap)):
+                    known.repeats += 1
+                    known.spacing_s = known.spacing_s or gap
+                    self.resends.spacing_s.append(gap)
+                else:
+                    self.resends.counts[known.repeats] += 1
+                    self.resends.given_up += 1
+                    known.repeats, known.spacing_s = 0, 0.0
         known.last = at
 
     def _is_renamed(self, upload: _Upload) -> bool:
@@ -260,6 +300,8 @@ class Station:
             for other in others:
                 if upload.first - other.last > _RESEND_S:
                     return False
+                if upload.first - other.last < _AT_ONCE_S:
+                    continue
                 if (other.what, other.content) == (upload.what, upload.content) and other.acknowledged is None:
                     return True
         return False
@@ -267,6 +309,8 @@ class Station:
     def _upload_over(self, upload: _Upload) -> None:
         if upload.new_qn:
             self.resends.new_qn += 1
+        if upload.first != upload.last or self._last_time is not None:
+            self.quirks.count("frame-twice", upload.doubled)
         patient = self._last_time is not None and self._last_time - upload.last >= _PATIENCE_S
         if upload.repeats or (upload.acknowledged is None and patient):
             self.resends.counts[upload.repeats] += 1
@@ -293,6 +337,33 @@ class Station:
         if found is not None:
             found.chances = max(found.times, len(self._acknowledged) + found.times)
         self._resend_faults()
+        self._missing_faults()
+
+    def _missing_faults(self) -> None:
+        """Name what is never told although the rest is."""
+        shown = self.quirks.shown
+        if self.openings >= _ENOUGH and not self.closings:
+            shown["never-closed"] = Shown(self.openings, self.openings)
+        if self.records >= _ENOUGH and not self.openings and not self.closings:
+            shown["no-change-report"] = Shown(self.records, self.records)
+        forms = [count for count in self.forms.values() if count >= _ENOUGH]
+        if len(forms) > 1:
+            shown["mixed-forms"] = Shown(sum(forms), sum(forms))
+        times = self.times.get("periodic", ())
+        found = steps(times)
+        if found and found.missing >= _ENOUGH and every_third_is_missing(times, found.interval_s):
+            shown["skipped-report"] = Shown(found.missing, found.missing)
+        self._missing_minutes()
+
+    def _missing_minutes(self) -> None:
+        """Look for hours of which the third quarter has no minute reports while the others have."""
+        quarters: dict[float, set[float]] = {}
+        for instant in self.times.get("minute", ()):
+            hour, past = divmod(instant, 3600)
+            quarters.setdefault(hour, set()).add(past // 900)
+        whole = [found for found in quarters.values() if found >= {0.0, 1.0, 3.0}]
+        for found in whole:
+            self.quirks.count("missing-minute-reports", 2.0 not in found)
 
     def _resend_faults(self) -> None:
         """Name what is unusual about repeats; only where somebody would have answered is silence one."""
@@ -308,7 +379,7 @@ class Station:
             self.quirks.shown["no-resend"] = Shown(total, total)
         elif most == 1 and resends.counts[1] > 1:
             self.quirks.shown["single-resend"] = Shown(total, total)
-        elif most > 10:
+        elif most > _ENDLESS and not resends.given_up:
             self.quirks.shown["endless-resend"] = Shown(total, total)
         if resends.spacing_s:
             spacing = median(resends.spacing_s)

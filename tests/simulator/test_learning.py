@@ -320,6 +320,39 @@ class TestFaults:
         assert not {*OF_DOORS, *OF_LOGGERS} - set(FAULTS)
 
 
+class TestCameras:
+    @pytest.mark.parametrize("transport", ["udp", "tcp"])
+    def test_quirks_and_transport(self, tmp_path: Path, transport: str) -> None:
+        names = ["gb2312_as_utf8", "sumnum_missing", "sumnum_wrong", "duplicate_200", "contact_private"]
+        text = HEAD.format(seconds=1800).replace("[sip]", f'[sip]\ntransport = "{transport}"')
+        for number, name in enumerate(("", *names)):
+            faults = f'faults = ["{name}"]' if name else ""
+            text += f'[[station]]\nkind = "nvr"\nname = "s{number}"\nid = "6401000000118000{number:04}"\n{faults}\n'
+        learnt = learn(str(captured(parse(text), tmp_path / "cameras.pcapng")))
+        found = groups(learnt)
+        assert sorted(group.get("faults", []) for group in found) == sorted([[], *([name] for name in names)])
+        assert {(group["kind"], group["keepalive_s"], group["channels"]) for group in found} == {("nvr", 60, 4)}
+        assert parse(scenario_text(learnt)).sip.transport == transport
+        again = relearnt(learnt, tmp_path / "again.pcap")
+        assert [group.get("faults") for group in groups(again)] == [group.get("faults") for group in found]
+
+
+@pytest.mark.parametrize(
+    ("kind", "edition", "interval"),
+    [("power", "2017", 300), ("power", "2025", 300), ("water", "2005", 60), ("noise", "2017", 30)],
+)
+def test_kinds_and_editions(tmp_path: Path, kind: str, edition: str, interval: int) -> None:
+    keys = f'kind = "{kind}"\ncount = 2\nedition = "{edition}"\ninterval_s = {interval}\nminute_interval = 15\n'
+    text = HEAD.format(seconds=7200) + f"[[station]]\n{keys}"
+    learnt = learn(str(captured(parse(text), tmp_path / "kind.pcap")))
+    again = relearnt(learnt, tmp_path / "again.pcap")
+    for one in (learnt, again):
+        (group,) = groups(one)
+        assert (group["kind"], group["edition"], group["count"]) == (kind, edition, 2)
+        assert (group["interval_s"], group.get("faults"), group.get("st")) == (interval, None, None)
+    assert commands(again)[0].get("2011") == commands(learnt)[0].get("2011")
+
+
 # One station, frame by frame
 
 

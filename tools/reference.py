@@ -321,6 +321,7 @@ HEADS: Final = {
 ACCEPTED: Final = {
     "text": ("文字", "text"),
     "secret": ("文字", "text"),
+    "pw": ("1 到 64 个可打印 ASCII 字符，不含 ; 和 &", "1 to 64 printable ASCII characters other than ; and &"),
     "texts": ("列表", "list"),
     "select": ("文字或列表", "text or list"),
     "boolean": ("true / false", "true / false"),

@@ -87,6 +87,7 @@ def add(cli: Group) -> None:
         played = clustered.started(_adapted(load(scenario), stations, duration, seed), start)
         if not virtual:
             _check_targets(played, allow_target)
+        _check_folder(ledger)
         plan = Plan(
             scenario=played,
             part=_shard(shard),
@@ -128,6 +129,12 @@ def _check_target(table: str, target: Target | SipTarget, allowed: tuple[str, ..
             _("{host} is neither loopback nor private").format(host=target.host),
             _("if that platform agreed, add --allow-target {host}").format(host=target.host),
         )
+
+
+def _check_folder(ledger: str | None) -> None:
+    """Refuse a ledger that could never be written, before hours are played without one."""
+    if ledger is not None and not Path(ledger).absolute().parent.is_dir():
+        raise UsageFault(_("--ledger {file}: there is no such folder").format(file=ledger))
 
 
 def _seconds(text: str) -> float:

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+from hj212.encryption import Key
 from stationgate.exits import EnvironmentFault
 from stationgate.language import _
 from stationgate.loops import loop_factory
@@ -249,6 +250,12 @@ def _leaves_links(scenario: Scenario) -> bool:
     return "nat-rebinding" in names.union(*(group.faults for group in scenario.station))
 
 
+def _sink(scenario: Scenario, part: tuple[int, int]) -> Callable[[], Sink]:
+    """Return what makes the platform's side of a link: it has the keys that the stations of a shard have."""
+    keys = {member.identity: (Key.parse(member.key),) for member in scenario.members(*part) if member.key}
+    return partial(Sink, lambda mn: keys.get(mn, ())) if keys else Sink
+
+
 def open_files(scenario: Scenario, part: tuple[int, int]) -> int:
     """Return how many descriptors the stations of a shard need."""
     links, cameras = descriptors(scenario, part)
@@ -311,7 +318,7 @@ def run_fleet_virtual(
 
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(Sink, "127.0.0.1", 0)
+        server = await loop.create_server(_sink(scenario, options.part), "127.0.0.1", 0)
         target = "127.0.0.1", int(server.sockets[0].getsockname()[1])
         epoch = options.epoch if options.epoch is not None else scenario.epoch
         epoch = EPOCH if epoch is None else epoch

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, Final
@@ -225,20 +226,21 @@ class _Processes:
         whole = self._plan.ledger
         if whole is None or len(self._plans) == 1:
             return ""
+        parts = [plan.ledger for plan in self._plans if plan.ledger is not None and plan.ledger.exists()]
+        if not parts:
+            return ""  # no process has begun
         try:
             with whole.open("ab") as target:
-                for plan in self._plans:
-                    assert plan.ledger is not None
-                    if plan.ledger.exists():
-                        before = target.tell()
-                        try:
-                            with plan.ledger.open("rb") as part:
-                                shutil.copyfileobj(part, target)
-                            target.flush()
-                        except OSError:
-                            os.ftruncate(target.fileno(), before)  # the part stays, so that none of it is there twice
-                            raise
-                        plan.ledger.unlink()
+                for part in parts:
+                    before = target.tell()
+                    try:
+                        with part.open("rb") as source:
+                            shutil.copyfileobj(source, target)
+                        target.flush()
+                    except OSError:
+                        os.ftruncate(target.fileno(), before)  # the part stays, so that none of it is there twice
+                        raise
+                    part.unlink()
         except OSError as error:
             return _("the ledger {file} is not complete: {why}; its parts are {file}.0 and so on").format(
                 file=whole, why=reason(error)
@@ -252,6 +254,8 @@ def _no_interrupt() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    # Started by the first process that is spawned, it would let Ctrl-C in again in the middle of this.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from typing import cast
 
 from hj212 import HJ_212_2017, Message, Rules
 from hj212.codes import CommandKind, Reply
 from hj212.editions import RULES, rules_of
+from hj212.encryption import Key, open_frame
 from hj212.framing import Frame, Framer
 from hj212.messages import acknowledgement, notice_answer
+from hj212.segment import parse_header
 from hj212.tables.commands import command_row
 
 __all__ = ["Sink"]
@@ -29,12 +31,17 @@ def _answering(cn: str) -> Callable[[Message, Rules], Message] | None:
 
 
 class Sink(asyncio.Protocol):
-    """The platform's side of one link. It answers in the edition that a message declares, and begins nothing itself."""
+    """The platform's side of one link. It answers in the edition that a message declares, and begins nothing itself.
 
-    __slots__ = ("_framer", "_transport")
+    Args:
+        keys: Returns the SM4 keys of an MN; ``None`` where nobody encrypts.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_framer", "_keys", "_transport")
+
+    def __init__(self, keys: Callable[[str], Sequence[Key]] | None = None) -> None:
         self._framer = Framer()
+        self._keys = keys
         self._transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -46,14 +53,20 @@ class Sink(asyncio.Protocol):
             self._transport.write(b"".join(answers))
 
     def _answer(self, frame: Frame) -> bytes:
-        if not frame.usable:
+        segment = self._opened(frame) if self._keys else frame.segment if frame.usable else None
+        if segment is None:
             return b""
-        message = Message.from_bytes(frame.segment)
+        message = Message.from_bytes(segment)
         compose_answer = _answering(message.cn)
         if compose_answer is None or not message.wants_answer:
             return b""
         rules = rules_of(message.flag, HJ_212_2017, known=RULES)
         return compose_answer(message, rules).encode(rules)
+
+    def _opened(self, frame: Frame) -> bytes | None:
+        assert self._keys is not None
+        opened = open_frame(frame, self._keys(parse_header(frame.segment).field("MN") or ""))
+        return opened.segment if opened else None
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._transport = None

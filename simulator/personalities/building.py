@@ -6,6 +6,7 @@ What stations have in common is built once and shared: the plan of a group, beha
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any, Final, Protocol
 
@@ -222,6 +223,12 @@ def _unfit(name: str, group: StationGroup) -> UsageFault:
 
 # Kinds
 
+
+@lru_cache(maxsize=256)
+def _key(text: str) -> Key | None:
+    return Key.parse(text) if text else None
+
+
 _Maker = Callable[[Building, Member, float, "float | None"], Any]
 
 
@@ -239,6 +246,7 @@ def _door(building: Building, member: Member, at: float, resume_at: float | None
         form=group.form,
         writes_log=group.log,
         in_flight=group.in_flight,
+        key=_key(member.key),
         **building._shared_by(group),
     )
     return LivingDoor(
@@ -268,7 +276,7 @@ def _logger_plan(building: Building, group: StationGroup) -> LoggerPlan:
             interval_s=group.interval_s,
             phase=group.phase,
             in_flight=group.in_flight,
-            key=Key.parse(group.key) if group.key else None,
+            key=_key(group.key),
             adjust=program.adjust if program is not None and program.adjusts else None,
         )
     except UnknownFactorError as error:
@@ -288,7 +296,7 @@ def _meter_plan(building: Building, group: StationGroup) -> MeterPlan:
             interval_s=group.interval_s,
             phase=group.phase,
             in_flight=group.in_flight,
-            key=Key.parse(group.key) if group.key else None,
+            key=_key(group.key),
             adjust=program.adjust if program is not None and program.adjusts else None,
         )
     except UnknownQuantityError as error:
@@ -307,8 +315,11 @@ def _sampler(station: Callable[..., Any], settings: Callable[..., Any]) -> _Make
                 "outages": building.outages(member, resume_at),
                 "clock_error_s": building.clock_error_s(member, resume_at),
             }
+        plan = building._shared_by(group)
+        if member.key != group.key:
+            plan = replace(plan, key=_key(member.key))
         return station(
-            settings(member.identity, member.pw, member.st, building._shared_by(group)),
+            settings(member.identity, member.pw, member.st, plan),
             building.site_of(member),
             building.behaviours(group.faults),
             at,

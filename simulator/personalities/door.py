@@ -12,6 +12,7 @@ from functools import partial
 from typing import ClassVar, Final
 
 from hj212 import HJ_212_2017, ExeRtn, Message, MessageError, Rules
+from hj212.encryption import Key
 from hj212.times import format_time
 
 from ..behaviour import Behaviour
@@ -40,6 +41,7 @@ class DoorSettings:
     in_flight: int = WINDOW  #: uploads that wait for their acknowledgement at once
     rules: Rules = HJ_212_2017
     codes: Codes = field(default_factory=lambda: Codes.of("nx"))
+    key: Key | None = None  #: SM4 key of data areas, from the 2025 edition on
 
     def __repr__(self) -> str:
         return f"DoorSettings(mn={self.mn!r}, pw=***, st={self.st!r}, interval_s={self.interval_s})"

@@ -35,7 +35,7 @@ _NEVER: Final = 1 << 62
 
 
 class UnknownFactorError(ValueError):
-    """An outlet has no such factor, or the edition has no code for it."""
+    """An outlet has no such factor, the edition has no code for it, or it is named twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,6 +256,8 @@ def _chosen(
                     )
                 )
             signal, code = signal or unlisted(outlet, word, len(found)), word
+        if any(code == earlier or signal == one for one, earlier in found):
+            raise UnknownFactorError(_("{code!r} is named twice").format(code=word))
         found.append((signal, code))
     usual = DEFAULTS.get(outlet)
     return found or [

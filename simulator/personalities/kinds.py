@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -10,6 +11,7 @@ from importlib import resources
 from types import MappingProxyType
 from typing import Final
 
+from hj212 import RULES, Edition
 from stationgate.language import pick
 
 __all__ = ["EDITIONS", "GB28181", "HJ212", "Kind", "kinds"]
@@ -22,7 +24,8 @@ EDITIONS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 #: What every GB/T 28181 code of ours begins with until a scenario says otherwise: 中心编码, and 行业编码 00.
 _CENTRE: Final = "6401000000"
-_FIRST_MN: Final = "64010000ACCE550000000001"
+#: The first MN until a scenario says otherwise, in each form that an edition prescribes.
+_FIRST_MNS: Final = ("64010000ACCE550000000001", "ACCE5500000001")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,10 +65,12 @@ class Kind:
         """Its name in the active language."""
         return pick(self.zh, self.en)
 
-    @property
-    def first_identity(self) -> str:
-        """The identity of the first station where a scenario names none: an MN, or a code of twenty digits."""
-        return _FIRST_MN if self.protocol == HJ212 else f"{_CENTRE}{self.type}0000001"
+    def first_in(self, edition: str) -> str:
+        """Return the identity of the first station where a scenario names none: an MN, or a code of twenty digits."""
+        if self.protocol != HJ212:
+            return f"{_CENTRE}{self.type}0000001"
+        pattern = RULES[Edition(edition)].mn_pattern
+        return next(mn for mn in _FIRST_MNS if re.fullmatch(pattern, mn))
 
     def st_in(self, edition: str) -> str:
         """Return the system code in an edition of HJ 212; empty for GB/T 28181."""

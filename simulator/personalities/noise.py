@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from functools import cache
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -23,19 +23,20 @@ DAYTIME_H: Final = (6, 22)
 #: Share of the time, in per cent, for which a level is exceeded.
 _EXCEEDED: Final[Mapping[str, int]] = MappingProxyType({"l5": 5, "l10": 10, "l50": 50, "l90": 90, "l95": 95})
 _CONTEXT: Final = Context(prec=28, rounding=ROUND_HALF_EVEN)
-_ENERGY_DIGITS: Final = 6
+_ENERGY_DIGITS: Final = 12
 
 
-@cache
-def _energy(level: int) -> int:
-    """Return the energy of a level in tenths of a decibel, in millionths."""
-    return int(_CONTEXT.power(10, Decimal(level) / 100).scaleb(_ENERGY_DIGITS).to_integral_value())
+@lru_cache(maxsize=4096)
+def _energy(above: int) -> int:
+    """Return the energy of a level so many tenths of a decibel above another one, as a share of it with 12 digits."""
+    return int(_CONTEXT.power(10, Decimal(above) / 100).scaleb(_ENERGY_DIGITS).to_integral_value())
 
 
 def equivalent(levels: Sequence[int]) -> int:
     """Return the equivalent continuous level (Leq) of levels; tenths of a decibel all of them."""
-    share = Decimal(sum(map(_energy, levels))) / len(levels)
-    return int((100 * _CONTEXT.log10(share.scaleb(-_ENERGY_DIGITS))).to_integral_value(ROUND_HALF_EVEN))
+    most = max(levels)  # energies are shares of the greatest: a scenario's hook may name any level
+    share = Decimal(sum(_energy(level - most) for level in levels)) / len(levels)
+    return most + int((100 * _CONTEXT.log10(share.scaleb(-_ENERGY_DIGITS))).to_integral_value(ROUND_HALF_EVEN))
 
 
 def exceeded(levels: Sequence[int], per_cent: int) -> int:

@@ -16,11 +16,11 @@ from typing import ClassVar, Final
 
 from hj212 import HJ_212_2017, ExeRtn, Message, MessageError, Rules
 from hj212.encryption import Key
-from hj212.tables.commands import editions_of
 from hj212.times import format_time, parse_time
 
 from ..behaviour import Behaviour
 from ..reporter import COMMON_HANDLERS, WINDOW, Items, Reporter, Timeline, Witness
+from ..reporter.answering import set_clock, set_interval
 from ..world import Plant
 from ..world.schedule import day_of
 from .sums import DAY, HOUR, MINUTE, Sums, begin_of
@@ -273,17 +273,16 @@ class Sampler(Reporter):
 
     def _told_on(self, now: float) -> None:
         self._behave(now)
-        if self.settings.rules.edition in editions_of("2081", upward=True):
-            self.tell_restart(now)
+        self.tell_restart(now)
 
     def step_clock(self, seconds: float) -> None:
         self._regrid(self._now, lambda: super(Sampler, self).step_clock(seconds))
 
     def _set_clock(self, request: Message, now: float) -> None:
-        self._regrid(now, lambda: super(Sampler, self)._set_clock(request, now))
+        self._regrid(now, lambda: set_clock(self, request, now))
 
     def _set_interval(self, request: Message, now: float) -> None:
-        self._regrid(now, lambda: super(Sampler, self)._set_interval(request, now))
+        self._regrid(now, lambda: set_interval(self, request, now))
 
     # What it tells
 

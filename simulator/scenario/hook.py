@@ -29,7 +29,10 @@ from stationgate.textfile import read_text
 
 from .records import Scenario
 
-__all__ = ["Hook", "applied", "read_hook"]
+__all__ = ["MAX_DIGITS", "Hook", "applied", "read_hook"]
+
+#: Digits that a value of a hook may have before the point: floats that are printed hold as many.
+MAX_DIGITS: Final = 15
 
 _NAMED: Final = re.compile(r"(?P<file>.+\.py)(?::(?P<function>[A-Za-z_][A-Za-z0-9_]*))?\Z")
 
@@ -78,7 +81,7 @@ class Hook:
             decimals: How many decimals are printed.
 
         Raises:
-            UsageFault: If the hook fails, or returns no number.
+            UsageFault: If the hook fails, or returns no number, or one of more than :data:`MAX_DIGITS` digits.
         """
         adjust = self._found("adjust")
         if adjust is None:
@@ -88,6 +91,8 @@ class Hook:
             if isinstance(result, bool) or not isinstance(result, int | float | Decimal):
                 raise InvalidOperation
             number = Decimal(str(result)) if isinstance(result, float) else Decimal(result)
+            if number.is_finite() and number.adjusted() >= MAX_DIGITS:
+                self._refuse("adjust", _("expected a number of {most} digits at most").format(most=MAX_DIGITS))
             return int(number.scaleb(decimals).to_integral_value(ROUND_HALF_EVEN))
         except (InvalidOperation, ValueError, OverflowError):
             self._refuse("adjust", _("expected a number, found {found!r}").format(found=result))
@@ -101,7 +106,7 @@ class Hook:
             return function(*arguments)
         except UsageFault:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise _failed(self.name, error) from error
 
     def _refuse(self, function: str, what: str) -> NoReturn:
@@ -117,12 +122,12 @@ def _namespace(name: str, source: str) -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": "simulator_hook", "__file__": name}
     try:
         exec(compile(source, name, "exec"), names)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise _failed(name, error) from error
     return names
 
 
-def _failed(name: str, error: Exception) -> UsageFault:
+def _failed(name: str, error: BaseException) -> UsageFault:
     """Return the sentence for an error inside a hook: the last line of the hook that was being run."""
     if isinstance(error, SyntaxError) and error.filename == name:
         line: int | None = error.lineno

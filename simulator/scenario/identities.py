@@ -13,17 +13,23 @@ from typing import Final
 
 from ..personalities.kinds import GB28181
 
-__all__ = ["Range", "Taken", "is_gb_id", "is_mn", "nth", "room"]
+__all__ = ["Range", "Taken", "is_gb_id", "is_mn", "is_pw", "nth", "room"]
 
 #: 序号: the digits of a code of GB/T 28181 that count; province to network, and so the type code, stay.
 _SERIAL_DIGITS: Final = 6
 _GB_ID: Final = re.compile(r"[0-9]{20}\Z", re.ASCII)
+_PW: Final = re.compile(r"[!-%'-:<-~]{1,64}\Z", re.ASCII)
 _MN: Final = re.compile(r"[0-9A-Fa-f]{1,64}\Z", re.ASCII)
 
 
 def is_gb_id(text: str) -> bool:
     """Tell whether a text is a code of twenty digits."""
     return _GB_ID.match(text) is not None
+
+
+def is_pw(text: str) -> bool:
+    """Return whether a text can stand in a frame as PW: printable ASCII, none of what ends a field or the header."""
+    return _PW.match(text) is not None
 
 
 def is_mn(text: str) -> bool:

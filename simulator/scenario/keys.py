@@ -57,7 +57,7 @@ class Key:
 
     @property
     def is_secret(self) -> bool:
-        return self.accepts in ("secret", "key")
+        return self.accepts in ("secret", "pw", "key")
 
     @property
     def text(self) -> str:

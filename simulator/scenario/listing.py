@@ -14,7 +14,7 @@ from stationgate.textfile import encoding_of
 
 from ..personalities.kinds import GB28181, Kind
 from .checking import did_you_mean
-from .identities import is_gb_id
+from .identities import is_gb_id, is_pw
 from .places import MASK
 from .records import Listed, Member, Scenario, SiteGroup
 
@@ -114,13 +114,19 @@ class _Reader:
             self._refuse(_("st: expected two digits or capital letters, found {found!r}").format(found=st))
         return Listed(
             identity=self._identity(cells[self._key]),
-            pw=cells.get("pw", ""),
+            pw=self._pw(cells.get("pw", "")),
             password=cells.get("password", ""),
             key=self._sm4_key(cells.get("key", "")),
             st=st,
             site=self._site(cells.get("site", "")),
             name=cells.get("name", ""),
         )
+
+    def _pw(self, text: str) -> str:
+        if text and not is_pw(text):
+            wanted = _("1 to 64 printable ASCII characters other than ; and &")
+            self._refuse(_("{key}: expected {wanted}, found {found!r}").format(key="pw", wanted=wanted, found=MASK))
+        return text
 
     def _sm4_key(self, text: str) -> str:
         if text and not _SM4_KEY.match(text):

@@ -163,6 +163,9 @@ class _Reader:
         sites = scenario.site_group(values.get("site", ""))
         if "identities" in values:
             self._list(place, values, kind, scenario)
+            if rules and rules.encryption is None and any(row.key for row in values["listed"]):
+                what = _("the column {name} is not for edition {edition}")
+                raise place.fault("identities", what.format(name="key", edition=rules.edition.value))
         elif sites and "count" not in values:
             values["count"] = sites.count * values.get("per_site", 1)
         return StationGroup(**values)

@@ -206,7 +206,7 @@ class StationGroup:
         kind = kinds()[self.kind]
         fill = {
             "name": self.kind,
-            "id" if kind.protocol == GB28181 else "mn": kind.first_identity,
+            "id" if kind.protocol == GB28181 else "mn": kind.first_in(self.edition or kind.edition),
             "edition": kind.edition,
             "interval_s": kind.interval_s,
             "phase": kind.phase,

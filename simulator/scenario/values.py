@@ -18,7 +18,7 @@ from typing import Any, Final
 from stationgate.language import _
 
 from ..world.levels import MAX_DIGITS, Level
-from .identities import is_gb_id, is_mn
+from .identities import is_gb_id, is_mn, is_pw
 from .keys import Key
 from .records import shift_span
 
@@ -294,6 +294,7 @@ READERS: Final[Mapping[str, Callable[[Given], Any]]] = MappingProxyType(
         "choice": _choice,
         "choice-whole": _choice_whole,
         "mn": _matching(is_mn, lambda: _("hexadecimal digits")),
+        "pw": _matching(is_pw, lambda: _("1 to 64 printable ASCII characters other than ; and &")),
         "gb-id": _matching(is_gb_id, lambda: _("20 digits")),
         "digits": _matching(re.compile("[0-9]{1,20}", re.ASCII).fullmatch, lambda: _("digits")),
         "key": _matching(_SM4_KEY.match, lambda: _("32 hexadecimal digits")),

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 import pytest
 
-from hj212 import Edition
+from hj212 import RULES, Edition, Framer
+from hj212.encryption import Key, open_frame
+from hj212.framing import Frame
 from hj212.times import parse_qn
 from simulator.clock import EPOCH
 from simulator.engine.line import BOOT_S as ENGINES_BOOT_S
@@ -21,6 +24,8 @@ from simulator.scenario import Member, Scenario, SiteGroup, parse
 from stationgate.exits import UsageFault
 
 from .counter import Counter, Witness, commands
+
+KEY = "000102030405060708090a0b0c0d0e0f"
 
 
 def cores(scenario: Scenario, resume_at: float | None = None, witness: Witness | None = None) -> list[Reporter]:
@@ -45,6 +50,46 @@ class TestKinds:
         assert {row.header["ST"] for row in desk.rows} == {kinds()[kind].st_in(edition)}
         assert len(desk.rows) > 5
         assert not core.in_flight
+
+    @pytest.mark.parametrize("edition", [edition.value for edition in Edition])
+    def test_mn_that_nobody_gave_has_the_form_of_the_edition(self, edition: str) -> None:
+        scenario = parse(f"[[station]]\nkind = 'water'\ncount = 20\nedition = '{edition}'")
+        pattern = RULES[Edition(edition)].mn_pattern
+        assert all(re.fullmatch(pattern, member.identity) for member in scenario.members())
+
+    @pytest.mark.parametrize("kind", [kind.name for kind in kinds().values() if kind.protocol == HJ212])
+    @pytest.mark.parametrize(("edition", "told"), [("2005", False), ("2017", True), ("2025", True)])
+    def test_restart_is_told_where_the_edition_has_it(self, kind: str, edition: str, told: bool) -> None:
+        (core,) = cores(parse(f"[[station]]\nkind = '{kind}'\nedition = '{edition}'"))
+        desk = Counter(core, 0.0)
+        desk.pass_time(10.0)
+        assert ("2081" in commands(desk.rows)) is told
+
+    @pytest.mark.parametrize(
+        "fault",
+        ["", "modbus-crc", "lower-case-crc", "length-plus-6", "length-whole-frame", "lf-only-tail", "not-hj212"],
+    )
+    def test_what_is_encrypted_goes_wrong_as_what_is_not(self, fault: str) -> None:
+        text = f"[[station]]\nkind = 'water'\nedition = '2025'\nfaults = {[fault] if fault else []}\n"
+        frames = []
+        for key in ("", f"key = '{KEY}'"):
+            (core,) = cores(parse(text + key))
+            core.connected(0.0)
+            core.handle_timeout(0.0)
+            frames.append(core.data_to_send())
+        clear, hidden = frames
+        if not clear.startswith(b"##"):
+            assert hidden == clear
+            return
+        assert (b"RestartTime" in clear, b"RestartTime" in hidden) == (True, False)
+        beside = [(int(frame[2:6]) - (frame.rfind(b"&&") + 2 - 6), frame[frame.rfind(b"&&") + 2 :]) for frame in frames]
+        assert beside[0] == beside[1]
+        if not fault:
+            (found,) = Framer().feed(hidden)
+            assert isinstance(found, Frame)
+            opened = open_frame(found, (Key.parse(KEY),))
+            assert opened is not None
+            assert b"##%04d%s" % (len(opened.segment), opened.segment) == clear[:-6]
 
     def test_settings_of_the_group(self) -> None:
         scenario = parse(

@@ -188,6 +188,14 @@ class TestTarget:
     def test_virtual_run_contacts_nobody(self, simulator: Simulator, city: Callable[[str], str]) -> None:
         assert simulator("run", city(self.FOREIGN), "--virtual")[0] == 0
 
+    @pytest.mark.parametrize("processes", ["1", "2"])
+    def test_ledger_that_cannot_be_written(
+        self, simulator: Simulator, city: Callable[[str], str], tmp_path: Path, processes: str
+    ) -> None:
+        ledger = tmp_path / "nowhere" / "city.ledger"
+        code, out, err = simulator("run", city(), "--virtual", "--processes", processes, "--ledger", str(ledger))
+        assert (code, out, err) == (2, "", f"Error: --ledger {ledger}: there is no such folder\n")
+
     def test_port_is_needed(self, simulator: Simulator, city: Callable[[str], str]) -> None:
         code, _, err = simulator("run", city(""))
         assert code == 2

@@ -115,6 +115,16 @@ def test_processes_make_no_difference(processes: int) -> None:
     assert together.percentiles() == alone.percentiles()
 
 
+@pytest.mark.parametrize("kind", ["door", "water", "power"])
+def test_whoever_encrypts_is_answered(kind: str) -> None:
+    """In memory the platform knows the keys, so that a station says each thing once there, too."""
+    text = f"duration_s = 1200\n[[station]]\nkind = '{kind}'\nedition = '2025'\ncount = 2\ninterval_s = 60\n"
+    plain = run_fleet_virtual(parse(text))
+    secret = run_fleet_virtual(parse(f"{text}key = '000102030405060708090a0b0c0d0e0f'"))
+    assert secret.counts.acknowledged == secret.counts.messages == plain.counts.messages > 30
+    assert secret.digest != plain.digest
+
+
 def test_other_seed_other_bytes() -> None:
     city = replace(parse(CITY), duration_s=300.0)
     assert (

@@ -168,6 +168,11 @@ class TestRealTime:
         with pytest.raises(UnknownFactorError, match="is no factor of water in 2017: w00000, "):
             factors("water", Edition.HJ_212_2017, (wanted,))
 
+    @pytest.mark.parametrize("wanted", [("cod", "cod"), ("cod", "ph", "w01018"), ("011", "w01018")])
+    def test_factor_named_twice(self, wanted: tuple[str, ...]) -> None:
+        with pytest.raises(UnknownFactorError, match=f"'{wanted[-1]}' is named twice"):
+            factors("water", Edition.HJ_212_2017, wanted)
+
     def test_factor_that_the_edition_has_no_code_for(self) -> None:
         with pytest.raises(UnknownFactorError, match="in 2005"):
             factors("water", Edition.HJ_T_212_2005, ("conductivity",))
@@ -327,6 +332,8 @@ class TestNoise:
 
     def test_levels(self) -> None:
         assert equivalent([600]) == 600
+        assert equivalent([-9000]) == equivalent([-9000, -(10**9)]) + 30 == -9000  # half of the time is 3 dB
+        assert equivalent([10**9, 10**9 + 100]) == 10**9 + 74
         assert equivalent([600, 600 + 100]) == 674  # 10 lg ((1 + 10) / 2) = 7.4
         assert exceeded(list(range(1, 101)), 5) == 95
         assert exceeded(list(range(1, 101)), 90) == 10

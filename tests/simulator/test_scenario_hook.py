@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from simulator.engine import run_fleet_virtual
 from simulator.scenario import Hook, Scenario, load
 from stationgate.exits import UsageFault
 
@@ -108,6 +109,7 @@ def test_text_of_the_hook_is_in_no_repr(city: Written) -> None:
         ),
         ("\ndef groups(s):\n    pass\n", "hook .../city.py, line 2: groups(): expected a Scenario, found NoneType"),
         ("def group(s):\n    pass\n", "hook .../city.py: expected a function groups / adjust"),
+        ("raise SystemExit(0)\n", "hook .../city.py, line 1: SystemExit: 0"),
         ("groups = 5\n", "hook .../city.py: expected a function groups / adjust"),
         (
             "from dataclasses import replace\ndef groups(s):\n    return replace(s.station[0], kind='window')\n",
@@ -125,6 +127,27 @@ def test_value_that_is_no_number(city: Written, value: str) -> None:
     assert program is not None
     with pytest.raises(UsageFault, match=r"city\.py, line 1: adjust\(\): expected a number, found "):
         program.adjust("0A", "x", 0.0, 7, 0)
+
+
+@pytest.mark.parametrize("value", ["10**15", "-10**400", "1e300", "Decimal('1E+15')"])
+def test_value_that_is_too_long(city: Written, value: str) -> None:
+    source = f"from decimal import Decimal\ndef adjust(identity, signal, at, value):\n    return {value}\n"
+    program = load(city(source)).program
+    assert program is not None
+    with pytest.raises(UsageFault, match=r"city\.py, line 2: adjust\(\): expected a number of 15 digits at most$"):
+        program.adjust("0A", "x", 0.0, 7, 0)
+
+
+@pytest.mark.parametrize("value", ["0", "-200", "10**14", "-10**14", "value - 500 * (int(at) % 2)"])
+def test_any_value_can_be_played(city: Written, value: str) -> None:
+    """Whatever is made of it: a sound level of a billion decibel has an equivalent level, too."""
+    groups = "".join(
+        f"[[station]]\nkind = '{kind}'\nmn = '{n}0'\ninterval_s = 30\n"
+        for n, kind in enumerate(["water", "flue-gas", "air", "noise", "voc", "power"], 1)
+    )
+    source = f"def adjust(identity, signal, at, value):\n    return {value}\n"
+    result = run_fleet_virtual(load(city(source, more=f"duration_s = 4000\n{groups}")))
+    assert result.counts.acknowledged == result.counts.messages > 500
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simulator.cli import build
+from hj212.encryption import Key
+from simulator.cli import build as cli
+from simulator.clock import EPOCH
+from simulator.personalities.building import builder
 from simulator.scenario import Member, Scenario, StationGroup, load, parse
 from simulator.scenario.listing import rows
 from stationgate.exits import UsageFault, run
@@ -41,6 +44,36 @@ def refusal(path: str) -> tuple[str, str]:
     with pytest.raises(UsageFault) as refused:
         load(path)
     return refused.value.message, refused.value.hint
+
+
+@pytest.mark.parametrize("pw", ["12;3456", "a&&b", "密码", "a b", "x" * 65])
+class TestAPasswordThatWouldBreakTheFrame:
+    WANTED = "expected 1 to 64 printable ASCII characters other than ; and &, found '***'"
+
+    def test_in_the_scenario(self, pw: str) -> None:
+        with pytest.raises(UsageFault) as refused:
+            parse(f"[[station]]\npw = '{pw}'")
+        assert refused.value.message == f"[[station]] pw: {self.WANTED} (line 2)"
+
+    def test_in_the_file_of_identities(self, city: Callable[..., str], pw: str) -> None:
+        message, _hint = refusal(city(f"mn,pw\n0A,{pw}\n"))
+        assert message.endswith(f"stations.csv, line 2: pw: {self.WANTED}")
+
+
+class TestKeysInTheFile:
+    KEY = "00112233445566778899aabbccddeeff"
+
+    @pytest.mark.parametrize("kind", ["door", "water", "power"])
+    def test_each_station_has_its_own(self, city: Callable[..., str], kind: str) -> None:
+        scenario = load(city(f"mn,key\n0A,\n0B,{self.KEY}\n", f"edition = '2025'\nkey = '{'01' * 16}'", kind=kind))
+        build = builder(scenario, EPOCH, None)
+        found = [build(member, 0.0, None).settings.key for member in scenario.members()]
+        assert found == [Key.parse("01" * 16), Key.parse(self.KEY)]
+        assert all(self.KEY not in repr(one) for one in found)
+
+    def test_not_where_nothing_is_encrypted(self, city: Callable[..., str]) -> None:
+        message, _hint = refusal(city(f"mn,key\n0A,{self.KEY}\n", "edition = '2017'"))
+        assert message == "[[station]] identities: the column key is not for edition 2017 (line 3)"
 
 
 class TestCountingUp:
@@ -246,7 +279,7 @@ class TestFiles:
         assert refusal(city(data))[0].endswith(": neither UTF-8 nor GB 18030")
 
     def test_no_repr_shows_a_password(self, city: Callable[..., str]) -> None:
-        scenario = load(city(f"mn,pw,key\n0A,{PW},{'30' * 16}\n", f"pw = '{PW}'"))
+        scenario = load(city(f"mn,pw,key\n0A,{PW},{'30' * 16}\n", f"pw = '{PW}'\nedition = '2025'"))
         for thing in (scenario, scenario.station[0].listed, *scenario.members()):
             assert PW not in repr(thing)
             assert "3030" not in repr(thing)
@@ -264,7 +297,7 @@ class TestExport:
         (tmp_path / "city.toml").write_text(self.TEXT, "utf-8")
 
         def call(*arguments: str) -> tuple[int, str, str]:
-            code = run(build, ["identities", str(tmp_path / "city.toml"), *arguments])
+            code = run(cli, ["identities", str(tmp_path / "city.toml"), *arguments])
             return code, *capsys.readouterr()
 
         return call

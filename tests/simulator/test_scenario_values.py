@@ -352,7 +352,7 @@ class TestPlaces:
             ("# sed = 1\n\n'sed' = 2", 3),
             ("[target]\nprot = 1\n", 2),
             ("[[station]]\ncount = 1\n[[station]]  # two\nmn = 'AA'\ncunt = 1", 5),
-            ("[[station]]\npw = '''\ncunt = 5\n'''\ncunt = 1", 5),
+            ("[[station]]\nname = '''\ncunt = 5\n'''\ncunt = 1", 5),
             ("[[station]]\r\ncunt = 1\r\n", 2),
             ("target = { prot = 1 }", None),
             ("target.prot = 1", None),

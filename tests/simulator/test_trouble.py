@@ -161,6 +161,32 @@ class TestInterrupt:
             until(lambda: session_of(process.pid) == [])  # Python's own tracker of resources ends a little later
         assert (code, "Traceback" in err) == (130, False), err
 
+    def test_the_first_process_does_not_let_it_in(self) -> None:
+        """Python's tracker of resources, which starts with the first process, unblocks signals where it is started."""
+        program = (
+            "import signal\nfrom multiprocessing import get_context\n"
+            "from simulator.engine.processes import _no_interrupt\n"
+            "with _no_interrupt():\n"
+            "    child = get_context('spawn').Process(target=int)\n    child.start()\n"
+            "    held = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])\n"
+            "child.join()\nprint(held, signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, []))\n"
+        )
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE_S)
+        assert (done.stdout, done.stderr) == ("True False\n", "")
+
+    def test_before_a_process_has_begun_there_is_no_ledger(self, city: Callable[..., Path], tmp_path: Path) -> None:
+        """An empty file would be no ledger to an audit."""
+        record, ledger = Record(), tmp_path / "ledger"
+        with (
+            recording(record),
+            running(city(record.port), "--processes", 2, "--ledger", ledger) as process,
+        ):
+            until(lambda: len(session_of(process.pid)) >= 3)
+            os.killpg(process.pid, signal.SIGINT)
+            code, _out, err = ended(process)
+        assert code == 130, err
+        assert not ledger.exists() or ledger.read_text("utf-8").startswith('{"ledger": 1')
+
 
 class TestFullDisk:
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")

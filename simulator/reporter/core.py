@@ -18,21 +18,23 @@ import math
 from bisect import insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Final
 
-from hj212 import RULES, Connection, ExeRtn, Message, MessageError, QnRtn, Role, Rules, Segment, compose
+from hj212 import Connection, ExeRtn, Message, Role
 from hj212.codes import CommandKind
-from hj212.encryption import Key, encrypt_frame, must_encrypt
+from hj212.encryption import Key, must_encrypt
 from hj212.events import Event, MessageReceived, SendTimedOut, UploadAcknowledged
-from hj212.messages import request_answer, request_result
+from hj212.messages import request_answer
 from hj212.splitting import split
-from hj212.tables.commands import command_row, editions_of
-from hj212.times import format_qn, format_time, parse_time
+from hj212.tables.commands import editions_of
+from hj212.times import format_qn, format_time
 
-from .behaviour import Behaviour, Upload, copy_message
+from ..behaviour import Behaviour, Upload, copy_message
+from .answering import answer_request
+from .composing import Own, back_filled, encrypted, form
+from .contracts import Items, ReporterSettings, Timeline, Witness
 
-__all__ = ["COMMON_HANDLERS", "MAX_QUEUED", "WINDOW", "Items", "Reporter", "ReporterSettings", "Timeline", "Witness"]
+__all__ = ["MAX_QUEUED", "WINDOW", "Reporter"]
 
 #: Uploads kept while the platform is away: ten days of reports and a busy door. The oldest is dropped first.
 MAX_QUEUED: Final = 10_000
@@ -40,87 +42,11 @@ MAX_QUEUED: Final = 10_000
 WINDOW: Final = 4
 #: Milliseconds from a periodic report on whose QNs are its own.
 REPORT_QNS: Final = 100
-#: Years that CN=1012 may set: what a 14-digit time on the wire begins with.
-YEARS: Final = range(2000, 2100)
-
-Items = list[list[list[str]]]
-
-_RESULT: Final = "9012"
 
 #: Attributes of a behaviour that say when a message is sent again.
 _PATIENCE: Final = frozenset({"overtime_s", "recount"})
 #: Attributes of a behaviour that make every message another one.
 _IN_EVERY_MESSAGE: Final = ("clock_error_s", "mn", "wants_answer")
-
-
-class Own(Message):
-    """A message that a station composed: what is asked of it all the time is known without taking it apart.
-
-    Whoever changes its segment makes a new message of it.
-    """
-
-    __slots__ = ("cn", "mn", "qn", "wants_answer")
-
-    cn: str
-    mn: str
-    qn: str
-    wants_answer: bool
-
-
-class ReporterSettings(Protocol):
-    """What every station is configured with."""
-
-    @property
-    def mn(self) -> str: ...
-    @property
-    def pw(self) -> str: ...
-    @property
-    def st(self) -> str: ...
-    @property
-    def interval_s(self) -> float: ...
-    @property
-    def rules(self) -> Rules: ...
-    @property
-    def in_flight(self) -> int:
-        """Uploads that wait for their acknowledgement at once."""
-        ...
-
-
-class Witness(Protocol):
-    """Who is told beside what a station does, and may not disturb it: a ledger, counters."""
-
-    def composed(self, reporter: Reporter, upload: Upload) -> None: ...
-    def sent(self, reporter: Reporter, upload: Upload, now: float, faults: Sequence[str]) -> None:
-        """Take note that a message is given to the link; ``faults``: what damaged it on its way there, on purpose."""
-        ...
-
-    def faulty(self, reporter: Reporter, upload: Upload | None, what: str, now: float, faults: Sequence[str]) -> None:
-        """Take note that faults acted where they damaged nothing on its way to the link.
-
-        Args:
-            reporter: Whose.
-            upload: The message that is not what it ought to be; ``None`` where there is none.
-            what: ``composed``, ``withheld``, ``answered``, ``repeated`` or ``timed``.
-            now: When, or the instant it is about.
-            faults: Their names, once for each time.
-        """
-        ...
-
-    def acknowledged_by(self, reporter: Reporter, upload: Upload, now: float) -> None: ...
-    def dropped(self, reporter: Reporter, upload: Upload, now: float) -> None: ...
-
-
-class Timeline(Protocol):
-    """Which faults a station has when."""
-
-    @property
-    def has_faulty_link(self) -> bool:
-        """Whether one of them is a fault of the link."""
-        ...
-
-    def behaviour(self, identity: str, due: float) -> Behaviour:
-        """Return how the station behaves in what is due at an instant."""
-        ...
 
 
 class Reporter:
@@ -458,7 +384,9 @@ class Reporter:
         self._faulty(None, "withheld", now, self._acted())
 
     def tell_restart(self, now: float) -> None:
-        """Report the restart (2081), as of ``now``."""
+        """Report the restart (2081), as of ``now``, where the edition has that."""
+        if self.settings.rules.edition not in editions_of("2081", upward=True):
+            return
         restart = format_time(self.device_time(now))
         self.put("restart", now, [[["DataTime", restart]], [["RestartTime", restart]]], cn="2081")
 
@@ -516,9 +444,9 @@ class Reporter:
         settings = self.settings
         area = items if isinstance(items, str) else ";".join([",".join(["=".join(pair) for pair in i]) for i in items])
         rules = settings.rules
-        form = _form(rules.header_fields, rules.flag_version, answer)
+        written = form(rules.header_fields, rules.flag_version, answer)
         mn = self.mn
-        text = form % {"qn": qn, "st": st or settings.st, "cn": cn, "pw": settings.pw, "mn": mn, "area": area}
+        text = written % {"qn": qn, "st": st or settings.st, "cn": cn, "pw": settings.pw, "mn": mn, "area": area}
         message = Own.from_bytes(text.encode("utf-8", "surrogateescape"))
         assert isinstance(message, Own)
         message.cn, message.mn, message.qn, message.wants_answer = cn, mn, qn, answer
@@ -597,7 +525,7 @@ class Reporter:
             message = self._shape(behaviour, message, upload.kind)
         if (upload.back_fill or upload.tries > 1) and self.settings.rules.back_fill_field:
             if behaviour.marks_back_fill:
-                message = _back_filled(message)
+                message = back_filled(message)
             else:
                 behaviour.acted("marks_back_fill")
         frame = self._frame(behaviour, message)
@@ -621,9 +549,10 @@ class Reporter:
 
     def _frame(self, behaviour: Behaviour, message: Message) -> bytes:
         rules, key = self.settings.rules, self._key
+        frame = behaviour.encode(bytes(message))
         if key and rules.encryption and must_encrypt(rules, message.cn, True):
-            return encrypt_frame(bytes(message), key, rules.encryption.form)
-        return behaviour.encode(bytes(message))
+            return encrypted(frame, key, rules.encryption.form)
+        return frame
 
     @property
     def _key(self) -> Key | None:
@@ -669,7 +598,7 @@ class Reporter:
                 self.witness.acknowledged_by(self, upload, now)
             if self.behaviour.answers_acknowledgements:
                 self.behaviour.acted("answers_acknowledgements")
-                self._reply(connection, request_answer(event.upload, self.settings.rules))
+                self.reply(connection, request_answer(event.upload, self.settings.rules))
         elif isinstance(event, SendTimedOut):
             self._unanswered(event, now)
         elif isinstance(event, MessageReceived):
@@ -708,124 +637,20 @@ class Reporter:
             self.witness.dropped(self, upload, now)
 
     def _on_request(self, event: MessageReceived, connection: Connection, now: float) -> None:
-        request = event.message
-        rules = self.settings.rules
-        if request.cn in self.behaviour.ignored_requests:
-            self.behaviour.acted("ignored_requests")
-            self.withheld(now)
-            return
-        refusal = self._refusal(request)
-        self._reply(connection, request_answer(request, rules, refusal or QnRtn.READY))
-        if refusal or event.repeated:
-            return
-        handler = self.handlers[request.cn]
-        try:
-            found = handler(self, request, now)
-        except (MessageError, ValueError):
-            found = ExeRtn.BAD_CONDITION
-        result = found if isinstance(found, ExeRtn) else ExeRtn.SUCCESS
-        if isinstance(found, list):
-            self._reply_data(connection, request, found)
-        row = command_row(request.cn, False, rules.edition)
-        if row is None or _RESULT in row.reply:
-            if request.cn in self.behaviour.silent_results:
-                self.behaviour.acted("silent_results")
-                self.withheld(now)
-            else:
-                self._reply(connection, request_result(request, rules, result))
+        answer_request(self, event, connection, now)
 
-    def _reply_data(self, connection: Connection, request: Message, data: Items) -> None:
-        settings, rules = self.settings, self.settings.rules
-        answer = compose(
-            rules,
-            qn="" if rules.reply_qn_in_parameters else request.qn,
-            st=settings.st,
-            cn=request.cn,
-            pw=settings.pw,
-            mn=self.mn,
-            items=[[["QN", request.qn]], *data] if rules.reply_qn_in_parameters else data,
-        )
-        self._reply(connection, answer)
-
-    def _refusal(self, request: Message) -> QnRtn | None:
-        if request.mn != self.mn:
-            return QnRtn.MN_WRONG
-        if request.pw != self.settings.pw:
-            return QnRtn.PW_WRONG
-        if request.st != self.settings.st:
-            return QnRtn.ST_WRONG
-        known = request.cn in self.handlers and self.settings.rules.edition in editions_of(request.cn, upward=False)
-        return None if known else QnRtn.CN_WRONG
-
-    def _reply(self, connection: Connection, message: Message) -> None:
+    def reply(self, connection: Connection, message: Message) -> None:
         connection.send_bytes(self._frame(self.behaviour, self._shape(self.behaviour, message, "reply")))
         self._faulty(None, "answered", self._now, self._acted())
 
-    # What every station answers
-
-    def _get_clock(self, request: Message, now: float) -> Items:
-        return [[["SystemTime", format_time(self.device_time(now))]]]
-
-    def _set_clock(self, request: Message, now: float) -> None:
-        wanted = parse_time(request.parameter("SystemTime") or "")
-        if wanted.year not in YEARS:
-            raise MessageError(f"SystemTime: year {wanted.year} is not credible", field="SystemTime")
-        # To the millisecond, so that a grid of reports on this clock stays at whole milliseconds of run time.
-        self._clock_error = round(wanted.timestamp() - (self._epoch + now), 3)
-        self._last_qn_ms = -1
+    # What is set
 
     def step_clock(self, seconds: float) -> None:
         """Let the station's clock jump."""
         self._clock_error += seconds
         self._last_qn_ms = -1
 
-    def _get_interval(self, request: Message, now: float) -> Items:
-        return [[["RtdInterval", f"{self._interval:.0f}"]]]
-
-    def _set_interval(self, request: Message, now: float) -> None:
-        wanted = request.number("RtdInterval")
-        low, high = self.settings.rules.realtime_interval_range_s
-        if not low <= wanted <= high:
-            raise MessageError(f"RtdInterval: expected {low} to {high} s, found {wanted}", field="RtdInterval")
-        self._interval = float(wanted)
-        self._next_report = now + self._interval
-
-    def _set_timeouts(self, request: Message, now: float) -> None:
-        rules = self.settings.rules
-        overtime, recount = request.number("OverTime"), request.number("ReCount")
-        for value, (low, high) in ((overtime, rules.overtime_range_s), (recount, rules.recount_range)):
-            if not low <= value <= high:
-                raise MessageError(f"expected {low} to {high}, found {value}", field="OverTime")
-        self._overtime_s, self._recount = float(overtime), recount
-        if self._connection:
-            self._set_patience(self._connection)
-
     def _set_patience(self, connection: Connection) -> None:
         behaviour = self.behaviour
         connection.overtime_s = self._overtime_s if behaviour.overtime_s is None else behaviour.overtime_s
         connection.recount = self._recount if behaviour.recount is None else behaviour.recount
-
-
-#: What every station answers, whatever it measures.
-COMMON_HANDLERS: Final[Mapping[str, Callable[..., Items | ExeRtn | None]]] = {
-    "1000": Reporter._set_timeouts,
-    "1011": Reporter._get_clock,
-    "1012": Reporter._set_clock,
-    "1061": Reporter._get_interval,
-    "1062": Reporter._set_interval,
-}
-
-
-@cache
-def _form(header_fields: tuple[str, ...], flag_version: int, answer: bool) -> str:
-    """Return the text of a message of an edition, with names where its own things go."""
-    rules = next(r for r in RULES.values() if (r.header_fields, r.flag_version) == (header_fields, flag_version))
-    qn, st, cn, pw, mn, area = (f"%({name})s" for name in ("qn", "st", "cn", "pw", "mn", "area"))
-    return bytes(compose(rules, qn=qn, st=st, cn=cn, pw=pw, mn=mn, items=[[[area]]], answer=answer)).decode()
-
-
-def _back_filled(message: Message) -> Message:
-    """Return a copy with the mark of a packet from the back-fill store, the last field before CP."""
-    segment = message.segment
-    header = [pair for pair in segment.header if pair[0] != "RF"]
-    return Message(Segment([*header, ["RF", "1"]], segment.items, segment.opening, segment.closing, segment.trailer))

@@ -24,7 +24,9 @@ __all__ = ["Part", "facts", "parts", "scenario_text"]
 #: A day that says nothing of when the source was made; only the time of day is kept.
 _DAY: Final = (2026, 1, 1)
 _SEED: Final = 1
-_SHORTEST_S: Final = 60
+_SHORTEST_S: Final = 1
+#: A clock that is further off was never set, or that of the capture was not: remarked, and not played.
+_MAX_STEP_S: Final = 86_400
 #: A key that says that stations encrypt, and not with what.
 _KEY_DIGITS: Final = 32
 _FAULTS_OF_CLOCKS: Final = ("clock-90s-fast", "clock-30s-fast")
@@ -155,7 +157,7 @@ def _now_and_then(group: Group, part: Part, family: str) -> None:
             _("Clocks are {s} s ahead of the capture's; whose fault that is it does not say.").format(s=round(offset))
         )
         step = {"what": "clock-step", "select": part.table["name"], "at": 0, "step_s": round(offset)}
-        if abs(offset) < 315_360_000:
+        if abs(offset) < _MAX_STEP_S:
             part.events.append(step)
 
 
@@ -189,7 +191,7 @@ def _remarks(group: Group) -> Iterator[str]:
         yield _("What nobody answers is repeated after {s} s.").format(s=round(spacing))
     for what, times in sorted(group.unknown().items()):
         words = {"crc": _("a check value of no known kind"), "length": _("a wrong length"), "tail": _("a wrong tail")}
-        yield _("Seen and not played: {name}, {times} frames.").format(name=words[what], times=times)
+        yield _("Seen and not played: {name}, frames: {times}.").format(name=words[what], times=times)
 
 
 def _remarks_of_logger(group: Group) -> Iterator[str]:
@@ -247,7 +249,7 @@ def _camera(group: CameraGroup, made_up: MadeUp, name: str) -> Part:
     part = Part(table)
     registered = sum(camera.registered > 0 for camera in group.cameras)
     part.remarks.append(
-        _("{cameras} devices, {registered} of them seen to register, {keepalives} keepalives.").format(
+        _("Devices: {cameras}, seen to register: {registered}, keepalives: {keepalives}.").format(
             cameras=count,
             registered=registered,
             keepalives=sum(len(camera.keepalives) for camera in group.cameras),
@@ -297,15 +299,15 @@ def scenario_text(learnt: Learnt) -> str:
 
 def _top(learnt: Learnt) -> list[str]:
     begin = datetime.fromtimestamp(int(learnt.begin), CHINA)
-    start = datetime(*_DAY, begin.hour, begin.minute)
-    seconds = max(round(learnt.seconds) + begin.second, _SHORTEST_S)
+    start = datetime(*_DAY, begin.hour, begin.minute, begin.second)
+    seconds = max(round(learnt.seconds), _SHORTEST_S)
     return [f"seed = {_SEED}", f"start = {start.isoformat()}", f"duration_s = {seconds}"]
 
 
 def _head(learnt: Learnt) -> Iterator[str]:
     forms = {"capture": _("a network capture"), "bytes": _("saved bytes"), "store": _("a store of hj212 listen")}
     yield _(
-        "Learnt by simulator learn from {source}: {stations} stations, {frames} frames, {sip} SIP messages."
+        "Learnt by simulator learn from {source}: stations {stations}, frames {frames}, SIP messages {sip}."
     ).format(source=forms[learnt.form], stations=learnt.stations, frames=learnt.frames, sip=learnt.sip)
     yield _(
         "It went on for {s} s. Names, passwords, addresses and the date are made up; values are statistics."

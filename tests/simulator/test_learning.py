@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import datetime
 from itertools import pairwise
 from pathlib import Path
@@ -29,7 +30,6 @@ from hj212.aio.store import Arrival
 from hj212.encryption import Key, encrypt_frame
 from hj212.times import CHINA, format_qn, format_time
 from simulator.__main__ import main
-from simulator.clock import run_virtual
 from simulator.engine import Options, fleet
 from simulator.engine.sink import Sink
 from simulator.faults import FAULTS, find
@@ -37,8 +37,7 @@ from simulator.learning import Learnt, facts, learn, scenario_text
 from simulator.learning.madeup import MadeUp
 from simulator.learning.readings import Readings
 from simulator.learning.steps import every_third_is_missing, steps
-from simulator.scenario import Scenario, parse
-from simulator.transport import LoopbackNetwork
+from simulator.scenario import Scenario, Target, parse
 from stationgate.exits import DataFault, UsageFault
 
 from .tapped import PLATFORM, STATION, AskingSink, DeafSink, Tap, captured
@@ -321,6 +320,39 @@ class TestFaults:
         assert not {*OF_DOORS, *OF_LOGGERS} - set(FAULTS)
 
 
+class TestCameras:
+    @pytest.mark.parametrize("transport", ["udp", "tcp"])
+    def test_quirks_and_transport(self, tmp_path: Path, transport: str) -> None:
+        names = ["gb2312_as_utf8", "sumnum_missing", "sumnum_wrong", "duplicate_200", "contact_private"]
+        text = HEAD.format(seconds=1800).replace("[sip]", f'[sip]\ntransport = "{transport}"')
+        for number, name in enumerate(("", *names)):
+            faults = f'faults = ["{name}"]' if name else ""
+            text += f'[[station]]\nkind = "nvr"\nname = "s{number}"\nid = "6401000000118000{number:04}"\n{faults}\n'
+        learnt = learn(str(captured(parse(text), tmp_path / "cameras.pcapng")))
+        found = groups(learnt)
+        assert sorted(group.get("faults", []) for group in found) == sorted([[], *([name] for name in names)])
+        assert {(group["kind"], group["keepalive_s"], group["channels"]) for group in found} == {("nvr", 60, 4)}
+        assert parse(scenario_text(learnt)).sip.transport == transport
+        again = relearnt(learnt, tmp_path / "again.pcap")
+        assert [group.get("faults") for group in groups(again)] == [group.get("faults") for group in found]
+
+
+@pytest.mark.parametrize(
+    ("kind", "edition", "interval"),
+    [("power", "2017", 300), ("power", "2025", 300), ("water", "2005", 60), ("noise", "2017", 30)],
+)
+def test_kinds_and_editions(tmp_path: Path, kind: str, edition: str, interval: int) -> None:
+    keys = f'kind = "{kind}"\ncount = 2\nedition = "{edition}"\ninterval_s = {interval}\nminute_interval = 15\n'
+    text = HEAD.format(seconds=7200) + f"[[station]]\n{keys}"
+    learnt = learn(str(captured(parse(text), tmp_path / "kind.pcap")))
+    again = relearnt(learnt, tmp_path / "again.pcap")
+    for one in (learnt, again):
+        (group,) = groups(one)
+        assert (group["kind"], group["edition"], group["count"]) == (kind, edition, 2)
+        assert (group["interval_s"], group.get("faults"), group.get("st")) == (interval, None, None)
+    assert commands(again)[0].get("2011") == commands(learnt)[0].get("2011")
+
+
 # One station, frame by frame
 
 
@@ -581,33 +613,53 @@ def dumped(tmp_path: Path) -> Iterator[Any]:
 @pytest.mark.loopback
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="the interface is called lo on Linux")
 def test_dumpcap_captures_what_is_learnt(dumped: Any, tmp_path: Path) -> None:
-    """Virtual time over real sockets: two hours of reports within seconds, captured by somebody else's program."""
+    """Real sockets and the real clock, for some seconds; captured by a program that is not ours."""
     host = "127.0.83.17"
-    text = HEAD.format(seconds=7200) + (
-        '[[station]]\nkind = "water"\ncount = 3\ninterval_s = 60\nminute_interval = 10\nsignals = ["w01018"]\n'
-        "[station.levels]\nw01018 = { mean = 42.1, spread = 3.2, digits = 1 }\n"
-        '[[station]]\nkind = "door"\nmn = "64010000BBBB550000000001"\ncount = 2\ninterval_s = 600\n'
-        'openings_per_hour = 6\nfaults = ["lf-only-tail"]\n'
-    )
-    scenario = parse(text)
+    text = """
+seed = 3
+duration_s = 6
+[[station]]
+kind = "water"
+count = 3
+interval_s = 1
+minute_interval = 0
+hour = false
+day = false
+signals = ["w01018"]
+[station.levels]
+w01018 = { mean = 42.1, spread = 1.2, digits = 1 }
+[[station]]
+kind = "door"
+mn = "64010000BBBB550000000001"
+count = 2
+interval_s = 2
+openings_per_hour = 0
+faults = ["lower-case-crc"]
+"""
 
     async def play() -> None:
         loop = asyncio.get_running_loop()
         server = await loop.create_server(Sink, host, 0)
-        run = fleet._Run(scenario, Options(), virtual=True)
-        assert scenario.epoch is not None
-        await run.live(scenario.epoch, loop.time(), (host, server.sockets[0].getsockname()[1]), (host, 9))
+        scenario = replace(parse(text), target=Target(host, server.sockets[0].getsockname()[1]))
+        run = fleet._Run(scenario, Options(), virtual=False)
+        await run.live(round(time.time(), 3), loop.time(), (host, scenario.target.port), (host, 9))
         server.close()
 
-    learnt = learn(str(dumped(lambda: run_virtual(play, LoopbackNetwork()), host)))
+    learnt = learn(str(dumped(lambda: asyncio.run(play()), host)))
     water, doors = groups(learnt)
     assert not learnt.fault
-    assert (water["kind"], water["count"], water["interval_s"], water["minute_interval"]) == ("water", 3, 60, 10)
+    assert (water["kind"], water["count"], water["interval_s"]) == ("water", 3, 1)
     assert water["levels"]["w01018"]["mean"] == pytest.approx(42.1, rel=0.05)
-    assert (doors["kind"], doors["count"], doors["interval_s"], doors["faults"]) == ("door", 2, 600, ["lf-only-tail"])
-    again = relearnt(learnt, tmp_path / "again.pcap")
-    assert commands(again)[0]["2011"] == commands(learnt)[0]["2011"]
+    assert (doors["kind"], doors["count"], doors["interval_s"]) == ("door", 2, 2)
+    assert doors["faults"] == ["lower-case-crc"]
+    assert not water["events"] + doors["events"] + water["sometimes"] + doors["sometimes"]
     assert host not in scenario_text(learnt)
+    again = relearnt(learnt, tmp_path / "again.pcap")
+    assert [(g["interval_s"], g["count"], g.get("faults")) for g in groups(again)] == [
+        (g["interval_s"], g["count"], g.get("faults")) for g in (water, doors)
+    ]
+    # It began in the middle of a second, which is not kept.
+    assert commands(again)[0]["2011"] == pytest.approx(commands(learnt)[0]["2011"], abs=3)
 
 
 # Names
@@ -728,14 +780,14 @@ class TestCommand:
         path = tmp_path / "learnt.toml"
         code, out, err = self.run(capsys, str(city[0]), "-o", str(path))
         assert (code, err) == (0, "")
-        assert out == "18 stations in 6 groups\n"
+        assert out == "stations: 18, groups: 6\n"
         assert path.read_text("utf-8") == scenario_text(city[1])
 
     def test_scenario_to_standard_output(
         self, city: tuple[Path, Learnt, Learnt], capsys: pytest.CaptureFixture[str]
     ) -> None:
         code, out, err = self.run(capsys, str(city[0]))
-        assert (code, err) == (0, "18 stations in 6 groups\n")
+        assert (code, err) == (0, "stations: 18, groups: 6\n")
         assert out == scenario_text(city[1])
 
     def test_json(self, city: tuple[Path, Learnt, Learnt], capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,4 +1,7 @@
-"""A process that answers every upload and keeps nothing, for benchmarks of fleets: prints its port, ends by itself."""
+"""A process that answers every upload and keeps nothing, for fleets to be measured with: prints its port, ends by itself.
+
+``python sink.py SECONDS CONNECTIONS [PORT]``; several may share a port where the system divides connections.
+"""
 
 from __future__ import annotations
 
@@ -13,8 +16,10 @@ from stationgate.loops import loop_factory
 BACKLOG = 4096
 
 
-async def serve(seconds: float) -> None:
-    server = await asyncio.get_running_loop().create_server(Sink, "127.0.0.1", 0, backlog=BACKLOG)
+async def serve(seconds: float, port: int, shared: bool) -> None:
+    server = await asyncio.get_running_loop().create_server(
+        Sink, "127.0.0.1", port, backlog=BACKLOG, reuse_port=shared or None
+    )
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.sleep(seconds)
 
@@ -22,4 +27,5 @@ async def serve(seconds: float) -> None:
 if __name__ == "__main__":
     check_descriptors(int(sys.argv[2]))
     with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(serve(float(sys.argv[1])))
+        port = int(sys.argv[3]) if len(sys.argv) > 3 else 0
+        runner.run(serve(float(sys.argv[1]), port, len(sys.argv) > 3))

@@ -14,12 +14,13 @@ from accessctl import Opening as OpeningRecord
 from accessctl import OpeningMethod, load, read
 from hj212 import ExeRtn, Message, QnRtn, parse_segment
 from hj212.times import parse_qn, parse_time
-from simulator import DoorController, DoorSettings, Method, Opening, reporter
+from simulator import DoorController, DoorSettings, Method, Opening
 from simulator.behaviour import Behaviour, Device, Upload, copy_message
 from simulator.clock import EPOCH
 from simulator.codes import Codes
 from simulator.personalities import door as door_module
 from simulator.personalities.door import MAX_QUEUED, RECORD_DELAY_S, WINDOW
+from simulator.reporter import core as reporter
 
 from .desk import MN, PW, Desk, Sent, commands, instant
 

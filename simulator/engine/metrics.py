@@ -15,6 +15,7 @@ __all__ = ["Exporter"]
 _GAUGES = {
     "stations": "Stations of this run.",
     "linked": "Stations that have a link now.",
+    "registered": "Cameras that have been registered.",
     "lag_s": "Longest time the generator's loop was late, seconds.",
     "late_s": "Longest time from the instant a message was due to its sending, seconds.",
     "cpu": "Cores used by the generator.",

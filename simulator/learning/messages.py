@@ -17,7 +17,7 @@ from hj212.times import parse_qn, parse_time
 
 from ..codes import Codes
 
-__all__ = ["DOOR", "Heard", "is_code", "style_of"]
+__all__ = ["DOOR", "Heard", "is_code", "newness", "style_of"]
 
 #: The codes of a door.
 DOOR: Final = Codes.of("nx")
@@ -161,6 +161,11 @@ def is_code(text: str) -> bool:
     if len(text) > 6 or not text.isascii() or not text.isalnum():
         return False
     return factor(text) is not None or any(re.fullmatch(rules.factor_pattern, text) for rules in RULES.values())
+
+
+def newness(edition: Edition) -> int:
+    """Return the place of an edition among all of them, 0 for the oldest."""
+    return list(Edition).index(edition)
 
 
 @cache

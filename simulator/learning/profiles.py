@@ -13,7 +13,7 @@ from hj212 import HJ_212_2017, Edition
 
 from ..faults import UnknownFaultError, find
 from ..personalities.kinds import HJ212, kinds
-from .messages import style_of
+from .messages import newness, style_of
 from .quirks import Shown
 from .readings import Readings
 from .stations import Station
@@ -268,12 +268,9 @@ def _edition(station: Station) -> Edition:
     declared = station.editions.most_common(1)[0][0] if station.editions else None
     styles = Counter(style_of(code.removeprefix("minute/")) for code in station.readings)
     of_codes = styles.most_common(1)[0][0] if styles else None
-    later = station.of_door or of_codes is Edition.HJ_212_2017
-    if declared is None:
-        return Edition.HJ_212_2017 if later or of_codes is None else Edition.HJ_T_212_2005
-    if declared is Edition.HJ_T_212_2005 and later:
-        return Edition.HJ_212_2017
-    return Edition(str(declared))
+    of_doors = Edition(kinds()["door"].edition) if station.of_door else None
+    known = [Edition(str(found)) for found in (declared, of_codes, of_doors) if found is not None]
+    return max(known, key=newness) if known else Edition(kinds()["water"].edition)
 
 
 def _rhythm(station: Station) -> Steps | None:

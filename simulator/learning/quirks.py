@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Final
 
-from hj212 import HJ_212_2017, Edition, build_frame
+from hj212 import HJ_212_2017, RULES, build_frame
 from hj212.framing import Frame
 from hj212.times import parse_time
 
 from ..faults import FAULTS, behaviour_with
-from .messages import DOOR, Heard, style_of
+from .messages import DOOR, Heard, newness, style_of
 
 __all__ = ["QUESTIONS", "Quirks", "Shown", "bytes_fault"]
 
@@ -162,7 +162,7 @@ def _no_answer_wanted(heard: Heard) -> bool | None:
 
 
 def _without_packet_numbers(heard: Heard) -> bool | None:
-    if not heard.kind or heard.edition in (None, Edition.HJ_T_212_2005):
+    if not heard.kind or heard.edition is None or not RULES[heard.edition].numbered_needs_packet_numbers:
         return None
     return bool((heard.message.flag or 0) & 2) and heard.message.pnum is None
 
@@ -170,8 +170,9 @@ def _without_packet_numbers(heard: Heard) -> bool | None:
 def _flag_2005(heard: Heard) -> bool | None:
     if not heard.kind or heard.edition is None:
         return None
-    later = any(style_of(code) is Edition.HJ_212_2017 for code, *_rest in heard.readings())
-    return heard.edition is Edition.HJ_T_212_2005 if later or heard.of_door else None
+    styles = (style_of(code) for code, *_rest in heard.readings())
+    later = heard.of_door or any(style is not None and newness(style) > 0 for style in styles)
+    return newness(heard.edition) == 0 if later else None
 
 
 def _key_like(wrong: str, right: str) -> Question:

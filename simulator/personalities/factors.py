@@ -13,8 +13,9 @@ from hj212.tables.commands import command_row
 from stationgate.language import _
 
 from ..world import Level, Signal, Summary, code_of, converted, signal_of, signals, stated, unlisted
+from .habits import habits
 
-__all__ = ["DEFAULTS", "HABITS", "NOISE", "Factors", "Habits", "UnknownFactorError", "factors"]
+__all__ = ["DEFAULTS", "NOISE", "Factors", "Habits", "UnknownFactorError", "factors"]
 
 NOISE: Final = "noise"
 
@@ -43,9 +44,8 @@ class Habits:
     """What data loggers of an edition do where the tables of the library do not say it.
 
     Attributes:
-        cou_decimals: Digits of a total (Cou) behind the point. N14.2 in the 2005 edition; later ones leave it to range
-            and accuracy (unconfirmed).
-        noise_hours: Whether noise is reported hourly; one source says that the 2025 edition dropped it (unconfirmed).
+        cou_decimals: Digits of a total (Cou) behind the point.
+        noise_hours: Whether noise is reported hourly.
         normal_share: Share of normal values below which a mean is flagged, by outlet (HJ 212-2017 Annex C).
         abnormal: The flag of such a mean, by outlet; which letter it is in waste water is not said (unconfirmed).
     """
@@ -60,15 +60,6 @@ class Habits:
         if not abnormal or count - abnormal >= self.normal_share.get(outlet, 0.75) * count:
             return "N"
         return self.abnormal.get(outlet, "D")
-
-
-HABITS: Final[Mapping[Edition, Habits]] = MappingProxyType(
-    {
-        Edition.HJ_T_212_2005: Habits(cou_decimals=2),
-        Edition.HJ_212_2017: Habits(),
-        Edition.HJ_212_2025: Habits(noise_hours=False),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -228,7 +219,7 @@ def factors(
         oxygen=oxygen,
         cou=cou,
         flow=flow,
-        habits=HABITS[edition],
+        habits=Habits(habits()[edition].cou_decimals, habits()[edition].noise_hours),
         _template=template,
         _scales=tuple(scales + [scales[at] for at in zs]),
         _order=tuple(order),

@@ -94,7 +94,9 @@ def _kind(row: dict[str, str]) -> Kind:
         family=row["family"],
         protocol=row["protocol"],
         st=row["st"],
-        st_by_edition=MappingProxyType({"2025": row["st_2025"]} if row["st_2025"] else {}),
+        st_by_edition=MappingProxyType(
+            {name.removeprefix("st_"): code for name, code in row.items() if name.startswith("st_") and code}
+        ),
         type=row["type"],
         edition=row["edition"],
         interval_s=float(row["interval_s"] or 0),

@@ -8,48 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
-from typing import ClassVar, Final
+from typing import ClassVar
 
-from hj212 import HJ_212_2017, Edition, ExeRtn, Message, MessageError, Rules
+from hj212 import HJ_212_2017, ExeRtn, Message, MessageError, Rules
 
 from ..behaviour import Behaviour
 from ..reporter import Items, Timeline, Witness
 from ..world import Plant, Site
 from ..world.schedule import day_of, midnight
 from .factors import Adjust
+from .habits import habits
 from .power import Channel, PowerCodes, power_codes, readings, valid
 from .sampling import Plan, PlannedSettings, Sampler, States, shown
 from .sums import DAY, Sums
 
-__all__ = ["HABITS", "MeterPlan", "MeterSettings", "PowerHabits", "PowerMeter", "meter_plan"]
+__all__ = ["MeterPlan", "MeterSettings", "PowerMeter", "meter_plan"]
 
 #: Site information of the works (HJ 212-2017 table B.10): current in A, energy so far and of the day in kWh.
 _CURRENT, _ENERGY, _ENERGY_OF_DAY = "i33200", "i33201", "i33202"
-
-
-@dataclass(frozen=True, slots=True)
-class PowerHabits:
-    """What power meters of an edition tell beside their values.
-
-    Attributes:
-        states: When the state of treatment units is told (2021).
-        hours: Whether their hours are told daily (2041).
-        information: Whether site information is uploaded with each report (3020).
-    """
-
-    states: States
-    hours: bool
-    information: bool
-
-
-HABITS: Final[Mapping[Edition, PowerHabits]] = MappingProxyType(
-    {
-        Edition.HJ_T_212_2005: PowerHabits(States.ALWAYS, True, False),
-        Edition.HJ_212_2017: PowerHabits(States.ALWAYS, True, True),
-        Edition.HJ_212_2025: PowerHabits(States.NEVER, False, False),
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -87,13 +63,13 @@ def meter_plan(
     Raises:
         UnknownQuantityError: If a quantity is not known.
     """
-    habits = HABITS[rules.edition]
-    hours = day and habits.hours
+    habit = habits()[rules.edition]
+    hours = day and habit.running_hours
     return MeterPlan(
         rules=rules,
         codes=power_codes(rules.edition, outlet, codes),
-        information=habits.information,
-        states=habits.states,
+        information=habit.site_information,
+        states=States(habit.states),
         hours=hours,
         levels=(DAY,) if hours else (),
         **values,  # type: ignore[arg-type]

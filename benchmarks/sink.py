@@ -1,4 +1,4 @@
-"""A process that answers every upload and keeps nothing, for fleets to be measured with: prints its port, ends by itself.
+"""A process that answers every upload and keeps nothing, to measure fleets with: prints its port, ends by itself.
 
 ``python sink.py SECONDS CONNECTIONS [PORT]``; several may share a port where the system divides connections.
 """

@@ -1,4 +1,4 @@
-"""A hundred thousand stations on one machine: several processes, several source addresses, every one of them answered."""
+"""A hundred thousand stations on one machine: several processes and source addresses, every station answered."""
 
 from __future__ import annotations
 

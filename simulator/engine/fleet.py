@@ -20,6 +20,7 @@ from stationgate.loops import loop_factory
 from ..clock import EPOCH, run_virtual
 from ..ledger import LedgerHeader, LedgerWriter
 from ..personalities.building import builder
+from ..personalities.camera import Camera
 from ..personalities.kinds import GB28181, HJ212
 from ..scenario import Scenario
 from ..transport import MemoryNetwork
@@ -203,6 +204,14 @@ class _Run:
     def _no_platform(self) -> EnvironmentFault:
         if HJ212 not in self.scenario.protocols:
             sip = self.scenario.sip
+            status = self._refused_with()
+            if status is not None:
+                return EnvironmentFault(
+                    _("no camera could register at {host}:{port}: the platform answers {status}").format(
+                        host=sip.host, port=sip.port, status=status
+                    ),
+                    _("compare codes and passwords with the platform's: simulator identities SCENARIO --show-secrets"),
+                )
             return EnvironmentFault(
                 _("no camera could register at {host}:{port}").format(host=sip.host, port=sip.port),
                 _("start the platform first, for example: gb28181 listen --port {port}").format(port=sip.port),
@@ -212,6 +221,12 @@ class _Run:
             _("no station could connect to {host}:{port}").format(host=target.host, port=target.port),
             _("start the platform first, for example: hj212 listen --port {port}").format(port=target.port),
         )
+
+    def _refused_with(self) -> int | None:
+        """Return what cameras were refused with, ``None`` where nobody answered."""
+        assert self.shard is not None
+        cameras = (line.core for line in self.shard.lines.values() if isinstance(line.core, Camera))
+        return next((camera.refused_with for camera in cameras if camera.refused_with is not None), None)
 
     def counts(self) -> Counts:
         assert self.shard is not None

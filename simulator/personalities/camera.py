@@ -155,6 +155,7 @@ class Camera:
         "_within_reach",
         "device",
         "flow",
+        "refused_with",
         "watching",
     )
 
@@ -186,6 +187,7 @@ class Camera:
         self._lives = 0
         self._within_reach = False
         self._accepted = self._refused = 0
+        self.refused_with: int | None = None  #: what the platform last refused a registration with
         self._bodies: list[bytes] | None = None
         self._awaited: dict[ClientTransaction, float] | None = None
         self._opening: Opening | None = None
@@ -389,6 +391,7 @@ class Camera:
                     self._accepted += 1
                 case RegistrationFailed():
                     self._refused += 1
+                    self.refused_with = told.status or self.refused_with
                 case Redirected():
                     self._redirected(told, now)
 

@@ -371,6 +371,18 @@ class TestReal:
         assert (result.counts.registered, result.counts.acknowledged) == (3, 3)
         assert len(ground.catalogues) == 3
 
+    def test_wrong_password_is_told_apart_from_nobody(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(fleet, "HEARTBEAT_S", 0.05)
+        with platform() as ground:
+            plan = at(ground, cameras(2, 'password = "not-this-one"', duration=1.0))
+            with pytest.raises(EnvironmentFault) as refused:
+                run_fleet(plan)
+        assert refused.value.message == (
+            f"no camera could register at {HOST}:{ground.port}: the platform answers {refused.value.message[-3:]}"
+        )
+        assert refused.value.message[-3:] in ("401", "403")
+        assert "not-this-one" not in refused.value.message + refused.value.hint
+
     @pytest.mark.parametrize("transport", ["udp", "tcp"])
     def test_nobody_there(self, monkeypatch: pytest.MonkeyPatch, transport: str) -> None:
         monkeypatch.setattr(fleet, "HEARTBEAT_S", 0.05)

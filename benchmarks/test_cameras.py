@@ -90,6 +90,7 @@ def play(cameras: int, stations: int, ramp_s: float, seconds: float) -> tuple[Co
 
 
 @pytest.mark.benchmark
+@pytest.mark.soak  # minutes
 def test_cameras_alone(measured: Callable[[str], None]) -> None:
     few, few_end, _ = play(FEW, 0, 2.0, 5.0)
     many, end, known = play(CAMERAS, 0, 20.0, SECONDS)
@@ -109,6 +110,7 @@ def test_cameras_alone(measured: Callable[[str], None]) -> None:
 
 
 @pytest.mark.benchmark
+@pytest.mark.soak  # minutes
 def test_cameras_among_stations(measured: Callable[[str], None]) -> None:
     _steady, end, known = play(CAMERAS, STATIONS, RAMP_S, SECONDS)
     measured(

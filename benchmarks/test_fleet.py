@@ -12,27 +12,34 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from simulator.engine import Counts, Options, run_fleet
-from simulator.scenario import Scenario, parse
+from simulator.engine import Options, run_fleet
 from stationgate.loops import loop_factory
 
 HERE = Path(__file__).parent
-_spec = importlib.util.spec_from_file_location("echo", HERE / "echo.py")
-assert _spec
-assert _spec.loader
-_echo = importlib.util.module_from_spec(_spec)
-_spec.loader.exec_module(_echo)
-ask = _echo.ask
+
+
+def _beside(name: str) -> ModuleType:
+    """Import a file that stands beside this one."""
+    spec = importlib.util.spec_from_file_location(name, HERE / f"{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+ask = _beside("echo").ask
+stations = _beside("stations")
+city, Steady, INTERVAL_S = stations.city, stations.Steady, stations.INTERVAL_S
 ENVIRON = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [str(HERE.parent), *sys.path]))}
 STATIONS = 18_000
-INTERVAL_S = 30
 #: As long as a process of the platform lives at most.
 LIMIT_S = 180.0
 LOOP_STATIONS = 1_000
@@ -54,78 +61,23 @@ def sink(descriptors: int) -> Iterator[int]:
         process.stdout.close()
 
 
-def city(port: int, kind: str, count: int, duration_s: float, more: str = "") -> Scenario:
-    return parse(
-        f"""
-        duration_s = {duration_s}
-        [target]
-        port = {port}
-        [[station]]
-        kind = "{kind}"
-        count = {count}
-        interval_s = {INTERVAL_S}
-        {more}
-        """
-    )
-
-
-def resident_bytes() -> int:
-    pages = Path("/proc/self/statm").read_text("ascii").split()[1]
-    return int(pages) * os.sysconf("SC_PAGE_SIZE")
-
-
-class Steady:
-    """What a fleet costs from the instant at which all stations are linked."""
-
-    def __init__(self, stations: int) -> None:
-        self._stations = stations
-        self._first: tuple[float, float, int] | None = None
-        self._last = (0.0, 0.0, 0)
-        self.resident = 0
-
-    def __call__(self, counts: Counts) -> None:
-        if counts.linked == self._stations:
-            self._last = (time.monotonic(), time.process_time(), counts.acknowledged)
-            self.resident = resident_bytes()
-            if self._first is None:
-                self._first = self._last
-
-    @property
-    def seconds(self) -> float:
-        assert self._first is not None, "the stations were never all linked"
-        return self._last[0] - self._first[0]
-
-    @property
-    def cpu(self) -> float:
-        """Cores used."""
-        assert self._first is not None
-        return (self._last[1] - self._first[1]) / self.seconds
-
-    @property
-    def answered_per_s(self) -> float:
-        assert self._first is not None
-        return (self._last[2] - self._first[2]) / self.seconds
-
-
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="memory of a process is read from /proc")
+@pytest.mark.soak  # a minute each
 @pytest.mark.parametrize("kind", ["door", "water"])
 def test_stations_in_one_process(kind: str, measured: Callable[[str], None]) -> None:
     more = "openings_per_hour = 0" if kind == "door" else 'phase = "spread"'
     with sink(STATIONS) as port:
-        # Before the stations: one of each, so that what all share is not counted.
-        run_fleet(city(port, kind, 1, 0.5, more))
-        before = resident_bytes()
-        steady = Steady(STATIONS)
-        result = run_fleet(city(port, kind, STATIONS, 55.0, more + "\nstart_spread_s = 20"), Options(progress=steady))
-    counts = result.counts
-    each = (steady.resident - before) / STATIONS
+        command = [sys.executable, str(HERE / "stations.py"), kind, str(STATIONS), str(port), more]
+        done = subprocess.run(command, capture_output=True, text=True, env=ENVIRON, timeout=LIMIT_S, check=False)
+    assert done.returncode == 0, done.stderr[-2000:]
+    found = json.loads(done.stdout.splitlines()[-1])
     measured(
-        f"{STATIONS} {kind} stations, a report every {INTERVAL_S} s: {each:.0f} bytes a station (asked 4096), "
-        f"{100 * steady.cpu:.1f} % of a core (asked 20), latest {counts.late_s:.2f} s (asked 1), "
-        f"answered in {result.percentiles().get('p99_ms', 0)} ms (99 %)"
+        f"{STATIONS} {kind} stations, a report every {INTERVAL_S} s: {found['bytes_each']:.0f} bytes a station "
+        f"(asked 4096), {100 * found['cpu']:.1f} % of a core (asked 20), latest {found['late_s']:.2f} s (asked 1), "
+        f"answered in {found['p99_ms']} ms (99 %)"
     )
-    assert counts.connected == STATIONS
-    assert counts.acknowledged == counts.messages
+    assert found["connected"] == STATIONS
+    assert found["acknowledged"] == found["messages"]
 
 
 def closed_loop(stations: int) -> tuple[float, float]:

@@ -60,7 +60,9 @@ def may_have_been(value: int, unit: int, qn: str) -> bool:
     if not _INTACT.match(qn):
         return False
     difference = int(qn) - value
-    return -unit // 2 <= difference < unit
+    # What was rounded to so many digits was a floating-point number before, and may have been off by half its unit.
+    slack = DOUBLE // 2 if unit > DOUBLE else 0
+    return -unit // 2 - slack <= difference < unit + slack
 
 
 def read_qn(text: str) -> StoredQn:

@@ -30,7 +30,7 @@ AT_ONCE = 20
 #: Moments of a kill, seconds from the first entry of a run that takes a little longer.
 LENGTH_S = 20.0
 #: Killed runs in the default tier; the soak tier has those up to 120.
-DEFAULT = 8
+DEFAULT = 4
 #: What takes longer than this does not end.
 WHOLE_S = 180.0
 #: Starting Python is most of the work: more at once than there are processors would starve the runs that go on.

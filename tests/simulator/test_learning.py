@@ -270,6 +270,7 @@ OF_LOGGERS = [
 
 
 class TestFaults:
+    @pytest.mark.soak
     @pytest.mark.parametrize(
         ("kind", "names", "seconds", "keys"),
         [

@@ -257,6 +257,7 @@ class TestRuinedQn:
         read = read_qn(cell)
         assert (read.text, read.ruin, read.unit) == (text, ruin, unit)
 
+    @example("20000101000000", 14, 15)
     @given(st.datetimes().map(lambda t: f"{t:%Y%m%d%H%M%S}"[-14:].zfill(14)), st.integers(0, 999), st.integers(1, 15))
     def test_scientific_form_may_be_the_qn_it_was_made_of(self, time: str, millis: int, digits: int) -> None:
         qn = f"2{time[1:]}{millis:03d}"

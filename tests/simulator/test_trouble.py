@@ -128,7 +128,7 @@ def in_ledger(file: Path) -> tuple[set[tuple[str, str]], int, int]:
 
 class TestInterrupt:
     @pytest.mark.parametrize("processes", [1, 2])
-    @pytest.mark.parametrize("moment", range(2))
+    @pytest.mark.parametrize("moment", [0, pytest.param(1, marks=pytest.mark.soak)])
     def test_what_was_sent_is_in_the_ledger(
         self, city: Callable[..., Path], tmp_path: Path, processes: int, moment: int
     ) -> None:
@@ -200,7 +200,7 @@ class TestFullDisk:
         assert len(received(record)) >= 40
 
     @pytest.mark.skipif(sys.platform != "linux" or os.geteuid() != 0, reason="only root may mount a small disk")
-    @pytest.mark.parametrize("processes", [1, 2])
+    @pytest.mark.parametrize("processes", [pytest.param(1, marks=pytest.mark.soak), 2])
     def test_full_on_the_way(self, city: Callable[..., Path], tmp_path: Path, processes: int) -> None:
         disk = tmp_path / "disk"
         disk.mkdir()
@@ -282,7 +282,7 @@ class TestMachine:
     def scenario(self, port: int) -> Scenario:
         return Scenario(3, 2.5, Target(HOST, port), (StationGroup(count=5, interval_s=0.5, openings_per_hour=0),))
 
-    @pytest.mark.parametrize("step_s", [3600.0, -90.0])
+    @pytest.mark.parametrize("step_s", [pytest.param(3600.0, marks=pytest.mark.soak), -90.0])
     def test_clock_that_is_set(self, monkeypatch: pytest.MonkeyPatch, step_s: float) -> None:
         real = time.time
         record = Record()
@@ -298,6 +298,7 @@ class TestMachine:
         # The stations go on as if nothing had happened: their instants come from the clock that only goes forward.
         assert len(received(record)) == 5 * (1 + 6)
 
+    @pytest.mark.soak
     def test_clock_that_nobody_sets(self) -> None:
         record = Record()
         with recording(record):

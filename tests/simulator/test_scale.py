@@ -18,7 +18,7 @@ EACH = 19_500
 PLATFORMS = 7
 PROCESSES = 6
 CITY = """
-duration_s = 110
+duration_s = 200
 [target]
 port = {port}
 sources = "127.0.1.1-127.0.1.6"
@@ -27,7 +27,7 @@ count = {stations}
 mn = "64010000A000000000000001"
 interval_s = 900
 openings_per_hour = 0
-start_spread_s = 80
+start_spread_s = 150
 """
 
 

@@ -84,6 +84,10 @@ def add(cli: Group) -> None:
         as_json: bool,
         **where: Any,
     ) -> int:
+        if virtual and closed_loop:  # an answer takes no time there, so the clock would never go on
+            raise UsageFault(
+                _("{option} and {other} exclude each other").format(option="--virtual", other="--closed-loop")
+            )
         played = clustered.started(_adapted(load(scenario), stations, duration, seed), start)
         if not virtual:
             _check_targets(played, allow_target)

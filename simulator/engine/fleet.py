@@ -45,7 +45,7 @@ GRACE_S: Final = 2.0
 HEARTBEAT_S: Final = 0.5
 VIRTUAL_HEARTBEAT_S: Final = 3600.0
 
-#: Told where a run stands; returns whether it is to go on.
+#: Told where a run stands; what it returns does not matter.
 Progress = Callable[[Counts], object]
 
 
@@ -113,7 +113,7 @@ class _Run:
                 seed=self.scenario.seed,
                 start_ms=round(epoch * 1000),
                 shard=options.part,
-                scenario=hashlib.sha256(repr(self.scenario).encode()).hexdigest()[:16],
+                scenario=_fingerprint(self.scenario),
                 wall_ms=None if self.virtual else round((time.time() - loop.time() + base) * 1000),
             )
             self.ledger = LedgerWriter(options.ledger, header)
@@ -275,6 +275,12 @@ def open_files(scenario: Scenario, part: tuple[int, int]) -> int:
     """Return how many descriptors the stations of a shard need."""
     links, cameras = descriptors(scenario, part)
     return links * (1 + _leaves_links(scenario)) + cameras
+
+
+def _fingerprint(scenario: Scenario) -> str:
+    """Return what tells a scenario from others, its hook included; nothing secret goes into it."""
+    program = scenario.program.source if scenario.program is not None else ""
+    return hashlib.sha256(f"{scenario!r}{program}".encode()).hexdigest()[:16]
 
 
 def run_fleet(

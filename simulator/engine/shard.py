@@ -225,8 +225,13 @@ class Shard:
             except (OSError, TimeoutError) as error:
                 self._failed(error)
                 line.failed()
-        if self._loop_wanted and not self.closed_loop and self.complete and self.linked == self._count:
+        if self._loop_wanted and not self.closed_loop and self.complete and self._reporters_linked:
             self._begin_loop()
+
+    @property
+    def _reporters_linked(self) -> bool:
+        """Whether every station that can report in a closed loop has a link; cameras keep to their own interval."""
+        return all(line.linked for line in self.lines.values() if not isinstance(line, SipLine))
 
     def _begin_loop(self) -> None:
         """Let every station report again as soon as it is answered, now that all are there."""

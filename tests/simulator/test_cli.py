@@ -215,6 +215,7 @@ class TestMistakes:
             ("", ["--stations", "0"], "Invalid value for '--stations'"),
             ("", ["--stations", "1000001"], "Invalid value for '--stations'"),
             ("", ["--seed", "x"], "Invalid value for '--seed'"),
+            ("", ["--closed-loop"], "--virtual and --closed-loop exclude each other"),
             ("[[station]]\nfaults = ['modbus']", [], "no fault is called 'modbus'; near: modbus-crc"),
             ("sed = 1", [], "sed: no such key"),
             ("= 1", [], "city.toml is no valid TOML"),

@@ -225,6 +225,15 @@ class TestReal:
             assert run_fleet(plan, shard=(1, 2)).counts.stations == 2
         assert {m.mn for m in ground.received} == {"00A1", "00A3"}
 
+    def test_closed_loop_reports_as_soon_as_it_is_answered(self) -> None:
+        with platform() as ground:
+            plan = replace(city(count=3, duration_s=1.0), target=Target(HOST, ground.port))
+            quiet = run_fleet(plan).counts.messages
+            ground.received.clear()
+            busy = run_fleet(plan, fleet.Options(closed_loop=True)).counts
+        assert busy.messages == busy.acknowledged > 5 * quiet
+        assert len({(m.mn, m.qn) for m in ground.received}) == busy.messages
+
     def test_run_that_ends_without_a_platform(self) -> None:
         port = free_port()
         with pytest.raises(EnvironmentFault) as missing:

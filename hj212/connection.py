@@ -85,6 +85,7 @@ _EXPECTED: dict[tuple[CommandKind, int], tuple[_State, ...]] = {
 }
 
 _REPLIES = {str(int(reply)): int(reply) for reply in Reply}
+_DATA_ANSWER = int(Reply.DATA_ANSWER)
 
 
 class _Exchange:
@@ -256,12 +257,17 @@ class Connection:
 
     def _receive_reply(self, message: Message, reply: int, now: float) -> None:
         exchange = self._exchange(message)
-        expected = exchange and exchange.state in _EXPECTED.get((exchange.kind, reply), ())
-        if exchange is None or not expected or _names_another(message, exchange.message):
+        if (
+            exchange is None
+            or exchange.state not in _EXPECTED.get((exchange.kind, reply), ())
+            or (reply == _DATA_ANSWER and not message.qn and _names_another(message, exchange.message))
+        ):
             self._tell(AnswerUnexpected(message))
             return
         sent = exchange.message
-        if reply == Reply.REQUEST_ANSWER:
+        if reply == _DATA_ANSWER:
+            self._tell(UploadAcknowledged(sent))
+        elif reply == Reply.REQUEST_ANSWER:
             code = _code(message, "QnRtn")
             if code == QnRtn.READY:
                 exchange.state = _State.AWAITING_RESULT
@@ -271,10 +277,8 @@ class Connection:
             self._tell(RequestRefused(sent, code))
         elif reply == Reply.EXECUTION_RESULT:
             self._tell(RequestCompleted(sent, _code(message, "ExeRtn")))
-        elif reply == Reply.NOTICE_ANSWER:
-            self._tell(NoticeAnswered(sent))
         else:
-            self._tell(UploadAcknowledged(sent))
+            self._tell(NoticeAnswered(sent))
         self._forget(exchange)
 
     # What goes out
@@ -378,7 +382,11 @@ class Connection:
 
     def next_timeout(self) -> float | None:
         """Return when to call :meth:`handle_timeout`, ``None`` when nothing is awaited."""
-        when = min((e.deadline for e in self._outstanding.values()), default=None) if self._outstanding else None
+        when: float | None = None
+        if self._outstanding:
+            for exchange in self._outstanding.values():
+                if when is None or exchange.deadline < when:
+                    when = exchange.deadline
         if self._framer.pending:
             stalled = self._last_byte + STALL_S
             when = stalled if when is None else min(when, stalled)
@@ -420,8 +428,6 @@ class Connection:
 
 def _names_another(answer: Message, sent: Message) -> bool:
     """Say whether a 9014 of the 2005 edition, whose packets share a QN, names another command or packet."""
-    if answer.qn or answer.cn != str(int(Reply.DATA_ANSWER)):
-        return False
     named = ((name, answer.parameter(name)) for name in ("CN", "PNO"))
     return any(value is not None and value != (sent.segment.field(name) or value) for name, value in named)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 
 __all__ = ["CHINA", "QnSource", "format_qn", "format_time", "parse_qn", "parse_time"]
 
@@ -33,7 +34,13 @@ def parse_time(text: str) -> datetime:
 
 def format_time(wall: float) -> str:
     """Write POSIX seconds as ``YYYYMMDDhhmmss``; the part below a second is cut off."""
-    return datetime.fromtimestamp(int(wall), CHINA).strftime("%Y%m%d%H%M%S")
+    return _written(int(wall))
+
+
+@lru_cache(maxsize=1024)
+def _written(second: int) -> str:
+    # Whoever reports on the clock writes the same second again and again.
+    return datetime.fromtimestamp(second, CHINA).strftime("%Y%m%d%H%M%S")
 
 
 def parse_qn(text: str) -> datetime:
@@ -54,7 +61,7 @@ def format_qn(wall_ms: int) -> str:
     '20250915100000123'
     """
     seconds, millis = divmod(wall_ms, 1000)
-    return f"{format_time(seconds)}{millis:03d}"
+    return f"{_written(seconds)}{millis:03d}"
 
 
 class QnSource:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Protocol
 
 from hj212 import Message, Segment, build_frame
-from hj212.times import format_time
+from hj212.times import format_qn, format_time
 
 from .codes import Codes
 from .world import Opening
@@ -79,13 +78,8 @@ def _opened_at(opening: Opening, door: DoorDevice) -> str:
     return format_time(door.device_time(opening.at))
 
 
-#: Stations that report on the clock write the same second.
-_second = lru_cache(maxsize=1024)(format_time)
-
-
 def _qn(door: Device, device_ms: int) -> str:
-    seconds, millis = divmod(device_ms, 1000)
-    return f"{_second(seconds)}{millis:03d}"
+    return format_qn(device_ms)
 
 
 @dataclass(slots=True)

@@ -12,16 +12,45 @@ from ..behaviour import Upload
 from ..ledger import LedgerWriter
 from ..reporter import Reporter
 
-__all__ = ["LATENCY_MAX_MS", "Books", "new_histogram"]
+__all__ = ["LATENCY_MAX_MS", "Books", "Latencies", "new_histogram"]
 
 #: Latencies are counted from 1 ms to a day, to three digits; whatever took longer counts as a day.
 LATENCY_MAX_MS: Final = 86_400_000
 _DIGITS: Final = 3
+#: Different latencies that are counted each by itself.
+FRESH_MAX: Final = 4096
 
 
 def new_histogram() -> HdrHistogram:
     """Return an empty histogram of milliseconds. Those of several shards add up without loss."""
     return HdrHistogram(1, LATENCY_MAX_MS, _DIGITS)
+
+
+class Latencies:
+    """How long answers took, in milliseconds: each value is counted by itself, which is quick, then in a histogram."""
+
+    __slots__ = ("_fresh", "_histogram")
+
+    def __init__(self) -> None:
+        self._histogram = new_histogram()
+        self._fresh: dict[int, int] = {}
+
+    def add(self, seconds: float) -> None:
+        """Count an answer that took so long; what took less than a millisecond took one."""
+        ms = round(seconds * 1000) or 1
+        self._fresh[ms] = self._fresh.get(ms, 0) + 1
+        if len(self._fresh) > FRESH_MAX:
+            self._fold()
+
+    def encode(self) -> bytes:
+        """Return the histogram of all of them, as bytes that can be added to others."""
+        self._fold()
+        return bytes(self._histogram.encode())
+
+    def _fold(self) -> None:
+        for ms, count in self._fresh.items():
+            self._histogram.record_value(min(max(1, ms), LATENCY_MAX_MS), count)
+        self._fresh.clear()
 
 
 class Books:
@@ -52,7 +81,7 @@ class Books:
         self.late_s = 0.0
         self.faults: dict[str, int] = {}
         self.open: dict[int, int] = {}
-        self.latency = new_histogram()
+        self.latency = Latencies()
         self.ledger = ledger
         self._epoch = epoch
         self._joined_at = joined_at
@@ -65,7 +94,7 @@ class Books:
         return float(min(self.open)) if self.open else math.inf
 
     def _settle(self, upload: Upload) -> None:
-        second = math.floor(upload.due)
+        second = int(upload.due)
         left = self.open.get(second, 0) - 1
         if left > 0:
             self.open[second] = left
@@ -73,7 +102,7 @@ class Books:
             self.open.pop(second, None)
 
     def composed(self, reporter: Reporter, upload: Upload) -> None:
-        second = math.floor(upload.due)
+        second = int(upload.due)
         self.open[second] = self.open.get(second, 0) + 1
         if self.ledger is None:
             return
@@ -124,7 +153,7 @@ class Books:
     def acknowledged_by(self, reporter: Reporter, upload: Upload, now: float) -> None:
         self.acknowledged += 1
         self._settle(upload)
-        self.latency.record_value(min(max(1, round((now - upload.due) * 1000)), LATENCY_MAX_MS))
+        self.latency.add(now - upload.due)
         if self.ledger is not None:
             self.ledger.acknowledged(upload.entry, self._ms(now))
 
@@ -143,4 +172,4 @@ class Books:
 
     def answered(self, due: float, now: float) -> None:
         self.acknowledged += 1
-        self.latency.record_value(min(max(1, round((now - due) * 1000)), LATENCY_MAX_MS))
+        self.latency.add(now - due)

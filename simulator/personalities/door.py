@@ -134,24 +134,24 @@ class DoorController(Reporter):
             self.withheld(due)
             return
         form = behaviour.periodic_form or self.settings.form
-        for piece in ("periodic_form", "report_signals"):
-            behaviour.acted(piece)
-        items: Items = [[["DataTime", format_time(self.device_time(due))]]]
+        if behaviour.blame:
+            behaviour.acted("periodic_form")
+            behaviour.acted("report_signals")
+        area = f"DataTime={format_time(self.device_time(due))}"
         for signal in behaviour.report_signals:
-            items.append(self._state_item(signal, "periodic", form))
-        self.put("periodic", due, items, cn=form)
+            area += ";" + self._state(signal, "periodic", form)
+        self.put("periodic", due, area, cn=form)
 
     def _is_locked_up(self) -> bool:
         if self._locked_up:
             self.behaviour.acted("locks_up_on_fault")
         return self._locked_up
 
-    def _state_item(self, signal: str, kind: str, form: str) -> list[list[str]]:
-        code = self.codes.signal(signal)
+    def _state(self, signal: str, kind: str, form: str) -> str:
+        """Return the item of a data area that tells a state."""
+        code = getattr(self.codes, signal)
         value = self.behaviour.state(signal, getattr(self.world, signal), kind)
-        if form == "2011":
-            return [[f"{code}-Rtd", value], [f"{code}-Flag", "N"]]
-        return [[f"{code}-Info", value]]
+        return f"{code}-Rtd={value},{code}-Flag=N" if form == "2011" else f"{code}-Info={value}"
 
     def _change(self, signal: str, now: float) -> None:
         if self._is_locked_up() or not self.behaviour.tells_change(signal, getattr(self.world, signal)):
@@ -161,7 +161,7 @@ class DoorController(Reporter):
         for again in range(self.behaviour.change_reports):
             if again:
                 self.behaviour.acted("change_reports")
-            self.put("change", now, [[["DataTime", when]], self._state_item(signal, "change", "3020")], "3020")
+            self.put("change", now, f"DataTime={when};{self._state(signal, 'change', '3020')}", "3020")
         if self.behaviour.event_restarts_timer:
             self.behaviour.acted("event_restarts_timer")
             self._faulty(None, "timed", now, self._acted())
@@ -197,7 +197,7 @@ class DoorController(Reporter):
         if signal is None:
             raise MessageError(f"InfoId: {wanted!r} is none of this door's codes", field="InfoId")
         moment = [["DataTime", format_time(self.device_time(now))]]
-        return [moment, self._state_item(signal, "query", "3020")]
+        return [moment, [self._state(signal, "query", "3020").split("=", 1)]]
 
     handlers: ClassVar[Mapping[str, Callable[..., Items | ExeRtn | None]]] = {
         **COMMON_HANDLERS,

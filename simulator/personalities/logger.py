@@ -18,7 +18,7 @@ from ..reporter import Items, Timeline, Witness
 from ..world import Level, Outlet, Plant, Site, Summary
 from . import noise
 from .factors import NOISE, Adjust, Factors, factors
-from .sampling import Plan, PlannedSettings, Sampler, States, shown
+from .sampling import Plan, PlannedSettings, Sampler, States
 from .sums import DAY, HOUR, MINUTE, Sums
 from .ticks import Span
 
@@ -199,7 +199,7 @@ class DataLogger(Sampler):
         """Return the data area of a period's statistics."""
         plan = self.settings.plan
         known = plan.factors
-        moment = shown((end if plan.marks_end else begin) // 1000)
+        moment = format_time((end if plan.marks_end else begin) // 1000)
         if known.outlet == NOISE:
             return noise.area(moment, known, sound, begin if window == DAY else None)
         count = sums.count(level)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from hj212 import HJ_212_2017, ExeRtn, Message, MessageError, Rules
+from hj212.times import format_time
 
 from ..behaviour import Behaviour
 from ..reporter import Items, Timeline, Witness
@@ -19,7 +20,7 @@ from ..world.schedule import day_of, midnight
 from .factors import Adjust
 from .habits import habits
 from .power import Channel, PowerCodes, power_codes, readings, valid
-from .sampling import Plan, PlannedSettings, Sampler, States, shown
+from .sampling import Plan, PlannedSettings, Sampler, States
 from .sums import DAY, Sums
 
 __all__ = ["MeterPlan", "MeterSettings", "PowerMeter", "meter_plan"]
@@ -201,7 +202,7 @@ class PowerMeter(Sampler):
         works = self._works(round(now, 3))
         if wanted not in works:
             raise MessageError(f"InfoId: {wanted!r} is not known here", field="InfoId")
-        moment = shown(self._device_ms(now) // 1000)
+        moment = format_time(self._device_ms(now) // 1000)
         return [[["DataTime", moment]], [[f"{wanted}-Info", works[wanted]]]]
 
     handlers: ClassVar[Mapping[str, Callable[..., Items | ExeRtn | None]]] = {

@@ -10,7 +10,6 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from functools import lru_cache
 from itertools import groupby
 from typing import ClassVar, Final
 
@@ -26,7 +25,7 @@ from ..world.schedule import day_of
 from .sums import DAY, HOUR, MINUTE, Sums, begin_of
 from .ticks import MAX_SPANS, Span, first_tick, last_tick, offset_ms, ticks
 
-__all__ = ["MAX_READ_AGAIN", "MAX_RECORDS", "Plan", "PlannedSettings", "Sampler", "States", "shown"]
+__all__ = ["MAX_READ_AGAIN", "MAX_RECORDS", "Plan", "PlannedSettings", "Sampler", "States"]
 
 #: Records that one request of a platform brings, and readings that are made again for it: a month of days.
 MAX_RECORDS: Final = 400
@@ -40,9 +39,6 @@ _HALF_MS: Final = 0.0005
 _MINUTE_MS: Final = 60_000
 _LENGTH_MS: Final = {HOUR: 3_600_000, DAY: 86_400_000}
 _LEVEL: Final = {"2051": MINUTE, "2061": HOUR, "2031": DAY}
-
-#: A 14-digit time. Stations that report on the clock write the same second.
-shown: Final = lru_cache(maxsize=1024)(format_time)
 
 
 class States(StrEnum):
@@ -297,7 +293,7 @@ class Sampler(Reporter):
             self._next_report = self._tick_from(due + 0.001)  # a timer that was wrong for a while is right again
         columns = self._read(due)
         if not self._asked & _SILENT and not behaviour.skips_report(index):
-            self._tell_now(due, shown(device_ms // 1000), columns)
+            self._tell_now(due, format_time(device_ms // 1000), columns)
         elif behaviour.acts:
             self.withheld(due)
         if plan.levels:
@@ -391,7 +387,7 @@ class Sampler(Reporter):
             if last is not None and self._states(self._epoch + last) == self._states(at):
                 return
         area = ";".join([f"SB{n}-RS={state}" for n, state in enumerate(self._states(at), 1)])
-        self.put("state", due, f"DataTime={shown(device_ms // 1000)};{area}", "2021")
+        self.put("state", due, f"DataTime={format_time(device_ms // 1000)};{area}", "2021")
 
     def _tell_hours(self, due: float, begin_ms: int, end_ms: int) -> None:
         """Tell how long each treatment unit ran on a day, hours (2041)."""
@@ -495,7 +491,7 @@ class Sampler(Reporter):
         """Return the real-time data of a time range as data areas."""
         readings = self._readings(first_ms, last_ms)
         _check_records(len(readings))
-        areas = (self._moment_area(shown(self._shown_ms(*one) // 1000), self._read(one[0])) for one in readings)
+        areas = (self._moment_area(format_time(self._shown_ms(*one) // 1000), self._read(one[0])) for one in readings)
         return [area for area in areas if area]
 
     def _periods(self, window: int, first_ms: int, last_ms: int) -> list[str]:

@@ -280,11 +280,7 @@ class Reporter:
         report = self._next_report
         if report is not None and now >= report:
             # One report a call: what was missed while nobody called is composed in the calls that follow.
-            if self._later:
-                self._catch_up(report)
-            if self.timeline is not None:
-                self._behave(report)
-            self._report(report)
+            self._report_as_of(report)
         if self._later:
             self._catch_up(now)
         if self._connection:
@@ -292,6 +288,19 @@ class Reporter:
             self._digest(now)
         if self._waiting:
             self._pump(now)
+
+    def report_now(self, now: float) -> None:
+        """Report out of turn, as of the whole millisecond before ``now``; the next one is due an interval later."""
+        self._now = now
+        self._next_report = due = math.floor(now * 1000) / 1000
+        self._report_as_of(due)
+
+    def _report_as_of(self, due: float) -> None:
+        if self._later:
+            self._catch_up(due)
+        if self.timeline is not None:
+            self._behave(due)
+        self._report(due)
 
     def _wait_on(self, connection: Connection, now: float) -> None:
         """Let the link repeat what was not answered; where that goes wrong on purpose, count how often it does."""
@@ -316,11 +325,6 @@ class Reporter:
         if upload.repeats > self._recount:
             self.behaviour.acted("recount")
         self._faulty(upload, "repeated", now, self._acted(each=True))
-
-    def report_now(self, now: float) -> None:
-        """Report out of turn, as of the whole millisecond before ``now``; the next one is due an interval later."""
-        self._next_report = math.floor(now * 1000) / 1000
-        self.handle_timeout(now)
 
     def _catch_up(self, until: float) -> None:
         """Do the delayed acts that are due, in their order."""
@@ -409,29 +413,32 @@ class Reporter:
         if behaviour.blame:
             for piece in _IN_EVERY_MESSAGE:
                 behaviour.acted(piece)
-        first: Upload | None = None
-        if self._waiting is None:
-            self._waiting = []
-        waiting, offline = self._waiting, self._connection is None
+        waiting = self._waiting
+        if waiting is None:
+            waiting = self._waiting = []
+        before = len(waiting)
         for packet in self._packets(message, due):
-            self._composed += 1
-            not_before = due + delay if delay else 0.0
-            upload = Upload(kind, packet, not_before, 0, self._composed, due, behaviour, offline)
-            if offline:
-                upload.back_fill = self._linked_once
-            upload.delayed = delay > 0
-            waiting.append(upload)
-            if self.witness:
-                self.witness.composed(self, upload)
-            first = first or upload
+            self._queue(waiting, kind, packet, due, delay)
         if behaviour.acts:
-            self._faulty(first, "composed", due, self._acted())
+            self._faulty(waiting[before], "composed", due, self._acted())
         if len(waiting) > MAX_QUEUED:
             self._drop(waiting)
-        if not offline:
+        if self._connection is not None:
             self._pump(max(due, self._now))
-            for upload in self.queue:
+            for upload in self._waiting or ():
                 upload.delayed = True  # behind what the platform has not answered
+
+    def _queue(self, waiting: list[Upload], kind: str, packet: Message, due: float, delay: float) -> None:
+        self._composed += 1
+        offline = self._connection is None
+        upload = Upload(kind, packet, due + delay if delay else 0.0, 0, self._composed, due, self.behaviour, offline)
+        if offline:
+            upload.back_fill = self._linked_once
+        if delay > 0:
+            upload.delayed = True
+        waiting.append(upload)
+        if self.witness is not None:
+            self.witness.composed(self, upload)
 
     def _drop(self, waiting: list[Upload]) -> None:
         """Give up the oldest of too many uploads."""
@@ -529,7 +536,7 @@ class Reporter:
             else:
                 behaviour.acted("marks_back_fill")
         frame = self._frame(behaviour, message)
-        damaging = self._acted()
+        damaging = self._acted() if behaviour.acts else ()
         connection.send(message, now, frame=frame)
         awaited = message.wants_answer
         if awaited:
@@ -540,7 +547,7 @@ class Reporter:
             if self._marked is None:
                 self._marked = []
             self._marked.append((frame, upload))
-        if self.witness:
+        if self.witness is not None:
             self.witness.sent(self, upload, now, damaging)
         if behaviour.sends_twice(upload.kind):
             connection.send_bytes(frame)
@@ -548,11 +555,12 @@ class Reporter:
         return awaited
 
     def _frame(self, behaviour: Behaviour, message: Message) -> bytes:
-        rules, key = self.settings.rules, self._key
         frame = behaviour.encode(bytes(message))
-        if key and rules.encryption and must_encrypt(rules, message.cn, True):
-            return encrypted(frame, key, rules.encryption.form)
-        return frame
+        rules = self.settings.rules
+        if rules.encryption is None:
+            return frame
+        key = self._key
+        return encrypted(frame, key, rules.encryption.form) if key and must_encrypt(rules, message.cn, True) else frame
 
     @property
     def _key(self) -> Key | None:

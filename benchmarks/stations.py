@@ -52,7 +52,8 @@ class Steady:
 
     def __call__(self, counts: Counts) -> None:
         if counts.linked == self._stations:
-            self._last = (time.monotonic(), time.process_time(), counts.acknowledged)
+            # Of all processes, in seconds; each tells the cores it used since the beginning.
+            self._last = (time.monotonic(), counts.cpu * counts.at_s, counts.acknowledged)
             self.resident = resident_bytes()
             if self._first is None:
                 self._first = self._last

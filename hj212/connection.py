@@ -48,7 +48,7 @@ from .events import (
 )
 from .framing import Frame, Framer, Noise
 from .messages import Message, acknowledgement, notice_answer, request_answer, request_result
-from .segment import parse_header
+from .segment import header_values
 from .tables.commands import command_row
 
 __all__ = ["MAX_OUTSTANDING", "MAX_UNSENT_BYTES", "STALL_S", "Connection", "Role"]
@@ -197,7 +197,7 @@ class Connection:
     def _opened(self, frame: Frame) -> bytes | None:
         """Return the plaintext segment of a frame, ``None`` where its check value is right in no reading."""
         assert self._keys is not None
-        opened = open_frame(frame, self._keys(parse_header(frame.segment).field("MN") or ""))
+        opened = open_frame(frame, self._keys(header_values(frame.segment).get("MN", "")))
         return opened.segment if opened else None
 
     def _receive_message(self, message: Message, segment: bytes, frame: Frame, now: float) -> None:

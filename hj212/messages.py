@@ -8,7 +8,7 @@ from .codes import ExeRtn, FlagBits, QnRtn, Reply
 from .editions import Edition, Rules, declared_edition
 from .errors import LocalProtocolError, MessageError
 from .framing import build_frame
-from .segment import Pair, Segment, SegmentHeader, format_segment, hide_passwords, parse_header, parse_segment
+from .segment import Pair, Segment, format_segment, header_values, hide_passwords, parse_segment
 
 __all__ = ["Message", "acknowledgement", "compose", "notice_answer", "request_answer", "request_result"]
 
@@ -28,11 +28,12 @@ class Message:
     The segment stays the truth; reading a property never changes it.
     """
 
-    __slots__ = ("_data", "_view")
+    __slots__ = ("_data", "_fields", "_segment")
 
     def __init__(self, segment: Segment) -> None:
         self._data = b""  # the bytes, as long as nobody could change the segment
-        self._view: SegmentHeader | Segment | None = segment
+        self._fields: dict[str, str] | None = None  # what they say in the header, once it was asked for
+        self._segment: Segment | None = segment
 
     @classmethod
     def from_bytes(cls, segment: bytes) -> Message:
@@ -42,27 +43,30 @@ class Message:
         """
         message = cls.__new__(cls)
         message._data = segment
-        message._view = None
+        message._fields = None
+        message._segment = None
         return message
 
     @property
     def segment(self) -> Segment:
         """The segment itself; what is changed there is changed in the message."""
-        view = self._view
-        if type(view) is not Segment:
-            view = self._view = parse_segment(self._data)
+        segment = self._segment
+        if segment is None:
+            segment = self._segment = parse_segment(self._data)
             self._data = b""
-        return view
+            self._fields = None
+        return segment
 
     def __bytes__(self) -> bytes:
-        view = self._view
-        return format_segment(view) if type(view) is Segment else self._data
+        return self._data if self._segment is None else format_segment(self._segment)
 
     def _field(self, name: str) -> str | None:
-        view = self._view
-        if view is None:
-            view = self._view = parse_header(self._data)
-        return view.field(name)
+        fields = self._fields
+        if fields is None:
+            if self._segment is not None:
+                return self._segment.field(name)
+            fields = self._fields = header_values(self._data)
+        return fields.get(name)
 
     def __repr__(self) -> str:
         fields = f"CN={self.cn};MN={self.mn};QN={self.qn};Flag={self._field('Flag')}"

@@ -26,6 +26,7 @@ __all__ = [
     "Segment",
     "SegmentHeader",
     "format_segment",
+    "header_values",
     "hide_passwords",
     "parse_flat",
     "parse_header",
@@ -239,6 +240,29 @@ def parse_header(data: bytes) -> SegmentHeader:
         return SegmentHeader(data, [], _OPEN)
     text, opening, _ = _partition_without_opening(data.decode("utf-8", "surrogateescape"))
     return SegmentHeader(data, [field.split("=", 1) for field in text.split(";")] if text else [], opening)
+
+
+def header_values(data: bytes) -> dict[str, str]:
+    """Return the values of the header fields of a data segment by name, as ``parse_header(data).field(name)`` has them.
+
+    >>> header_values(b"ST=32;CN=2011;CP=&&DataTime=20160801084957&&")["CN"]
+    '2011'
+    """
+    end = data.find(b"CP=&&")
+    if end >= 0:
+        text = data[:end].decode("utf-8", "surrogateescape").removesuffix(";")
+    else:
+        text = _partition_without_opening(data.decode("utf-8", "surrogateescape"))[0]
+    pairs = [field.split("=", 1) for field in text.split(";")]
+    try:
+        values: dict[str, str] = dict(pairs)
+        if len(values) == len(pairs) and len(text.split(None, 1)[0]) == len(text):
+            return values
+    except (ValueError, IndexError):  # a field without `=`; nothing but blanks
+        pass
+    pairs = [pair for pair in reversed(pairs) if len(pair) == 2]  # of several the first stays
+    values = {name.strip(): value.strip() for name, value in pairs}
+    return values | {name: value.strip() for name, value in pairs}
 
 
 def hide_passwords(text: str) -> str:

@@ -13,7 +13,7 @@ from hj212.editions import RULES, rules_of
 from hj212.encryption import Key, open_frame
 from hj212.framing import Frame, Framer
 from hj212.messages import acknowledgement, notice_answer
-from hj212.segment import parse_header
+from hj212.segment import header_values
 from hj212.tables.commands import command_row
 
 __all__ = ["Sink"]
@@ -65,7 +65,7 @@ class Sink(asyncio.Protocol):
 
     def _opened(self, frame: Frame) -> bytes | None:
         assert self._keys is not None
-        opened = open_frame(frame, self._keys(parse_header(frame.segment).field("MN") or ""))
+        opened = open_frame(frame, self._keys(header_values(frame.segment).get("MN", "")))
         return opened.segment if opened else None
 
     def connection_lost(self, exc: Exception | None) -> None:

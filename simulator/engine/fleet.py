@@ -165,9 +165,9 @@ class _Run:
                 self.ledger.flush(loop.time())
             if self._broken is not None:
                 raise self._broken
-            if not settled and shard.complete:
+            if not settled:
                 # Stations stay: to look at all of them again for garbage would stop the loop for a second.
-                settled = True
+                settled = shard.complete
                 gc.collect()
                 gc.freeze()
                 woken = loop.time()
@@ -313,8 +313,10 @@ def run_fleet(
         epoch = options.epoch if options.epoch is not None else scenario.epoch
         target = scenario.target.host, scenario.target.port
         sip = scenario.sip.host, scenario.sip.port
-        await run.live(round(anchor, 3) if epoch is None else epoch, loop.time() + anchor - wall, target, sip)
+        base = round(loop.time() + anchor - wall, 3)
+        await run.live(round(anchor, 3) if epoch is None else epoch, base, target, sip)
 
+    gc.freeze()  # what was imported stays, too
     try:
         with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(main())

@@ -10,6 +10,8 @@ from typing import Final, Protocol
 __all__ = ["AT_ONCE", "NEVER", "Alarmed", "Timers"]
 
 NEVER: Final = float("inf")
+#: More than a sum of floats is wrong by, and less than a loop waits for: it would only turn until its clock goes on.
+SAME_S: Final = 1e-6
 #: Alarms in one turn of the loop; then the sockets have their turn.
 AT_ONCE: Final = 128
 
@@ -29,7 +31,8 @@ class Timers:
 
     Args:
         loop: The loop.
-        base: Its time at the start of the run: run time is ``loop.time() - base``.
+        base: Its time at the start of the run: run time is ``loop.time() - base``. At a whole millisecond: some loops
+            count in these, and what is due between two of them would have such a loop turn without rest until the next.
         limit: Run time of the end: what is due then is still done, however late the loop is, and nothing after it.
         gate: Asked before anybody is woken whether that may be; once it is shut, it stays so.
     """
@@ -103,11 +106,11 @@ class Timers:
             return
         heap, now = self._heap, min(self.now(), self._limit)
         for _ in range(AT_ONCE):
-            if not heap or heap[0][0] > now:
+            if not heap or heap[0][0] > now + SAME_S:
                 break
             when, _number, who = heapq.heappop(heap)
             if when == who.armed:
                 who.armed = NEVER
-                who.alarm(now)
+                who.alarm(max(now, when))
         if heap:
             self._set(heap[0][0])

@@ -65,7 +65,6 @@ class Reporter:
     """
 
     __slots__ = (
-        "__weakref__",
         "_booted_at",
         "_clock_error",
         "_composed",

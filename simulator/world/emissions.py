@@ -32,13 +32,11 @@ class Outlet:
     """
 
     __slots__ = (
-        "_after",
-        "_before",
+        "_drawn",
         "_identity",
         "_knot",
         "_plant",
         "_production",
-        "_scatter",
         "_seed",
         "_settled",
         "_until",
@@ -51,9 +49,8 @@ class Outlet:
         self._seed = seed
         self._identity = identity
         self._plant = plant
-        self._scatter = self._draw("scatter", 0)
         self._knot: int | None = None
-        self._before = self._after = b""
+        self._drawn = b""  # scatter, then drift at the knot before and at the one after: one object instead of three
         self._settled = self._until = 0.0
         self._production = self._untreated = 0.0
 
@@ -78,18 +75,20 @@ class Outlet:
             production, untreated = self._follow(second)
         knot, past = divmod(second, _DRIFT_S)
         if knot != self._knot:
-            self._before, self._after = self._draw("drift", knot), self._draw("drift", knot + 1)
+            self._drawn = self._draw("scatter", 0) + self._draw("drift", knot) + self._draw("drift", knot + 1)
             self._knot = knot
         x = past / _DRIFT_S
         drawn = draw_bytes(self._seed, self._identity, "second", second)
-        scatter, before, after = self._scatter, self._before, self._after
+        kept = self._drawn
+        size = len(kept) // 3
         hour = (second - midnight(day_of(second))) / 3600
         found = []
         for s in signals:
             lane, group = 2 * s.lane, 2 * s.group
-            start = before[group] + before[group + 1]
-            change = after[group] + after[group + 1] - start
-            wander = s.scatter * (scatter[group] + scatter[group + 1] - 255) + s.drift * (start - 255 + change * x)
+            before, after = group + size, group + 2 * size
+            start = kept[before] + kept[before + 1]
+            change = kept[after] + kept[after + 1] - start
+            wander = s.scatter * (kept[group] + kept[group + 1] - 255) + s.drift * (start - 255 + change * x)
             flicker = s.noise * (drawn[lane] + drawn[lane + 1] - 255)
             share = s.idle + (1 - s.idle) * production + (s.untreated - 1) * untreated
             value = s.level * share * (1 + (wander + flicker) / 255 + s.swing * curve(hour - s.peak_h))
@@ -97,7 +96,7 @@ class Outlet:
         return found
 
     def _draw(self, what: str, tick: int) -> bytes:
-        # No more than the signals need: a station keeps three of these.
+        # No more than the signals need.
         size = 2 + 2 * max((s.group for s in self.signals), default=0)
         return draw_bytes(self._seed, self._identity, what, tick)[:size]
 

@@ -87,9 +87,7 @@ def set_clock(reporter: Reporter, request: Message, now: float) -> None:
     wanted = parse_time(request.parameter("SystemTime") or "")
     if wanted.year not in YEARS:
         raise MessageError(f"SystemTime: year {wanted.year} is not credible", field="SystemTime")
-    # To the millisecond, so that a grid of reports on this clock stays at whole milliseconds of run time.
-    reporter._clock_error = round(wanted.timestamp() - (reporter._epoch + now), 3)
-    reporter._last_qn_ms = -1
+    reporter.set_time(wanted.timestamp(), now)
 
 
 def get_interval(reporter: Reporter, request: Message, now: float) -> Items:

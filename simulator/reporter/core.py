@@ -18,6 +18,7 @@ import math
 from bisect import insort
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import ClassVar, Final
 
 from hj212 import Connection, ExeRtn, Message, Role
@@ -27,12 +28,13 @@ from hj212.events import Event, MessageReceived, SendTimedOut, UploadAcknowledge
 from hj212.messages import request_answer
 from hj212.splitting import split
 from hj212.tables.commands import editions_of
-from hj212.times import format_qn, format_time
+from hj212.times import format_time
 
 from ..behaviour import Behaviour, Upload, copy_message
 from .answering import answer_request
 from .composing import Own, back_filled, encrypted, form
 from .contracts import Items, ReporterSettings, Timeline, Witness
+from .timekeeping import Timekeeper
 
 __all__ = ["MAX_QUEUED", "WINDOW", "Reporter"]
 
@@ -40,8 +42,6 @@ __all__ = ["MAX_QUEUED", "WINDOW", "Reporter"]
 MAX_QUEUED: Final = 10_000
 #: Uploads on their way at once; the platform's acknowledgement frees a place.
 WINDOW: Final = 4
-#: Milliseconds from a periodic report on whose QNs are its own.
-REPORT_QNS: Final = 100
 
 #: Attributes of a behaviour that say when a message is sent again.
 _PATIENCE: Final = frozenset({"overtime_s", "recount"})
@@ -49,7 +49,7 @@ _PATIENCE: Final = frozenset({"overtime_s", "recount"})
 _IN_EVERY_MESSAGE: Final = ("clock_error_s", "mn", "wants_answer")
 
 
-class Reporter:
+class Reporter(Timekeeper):
     """A station that reports every interval, and whenever its personality has something to tell.
 
     Args:
@@ -66,14 +66,10 @@ class Reporter:
 
     __slots__ = (
         "_booted_at",
-        "_clock_error",
         "_composed",
         "_connection",
-        "_epoch",
         "_interval",
-        "_last_qn_ms",
         "_later",
-        "_latest_qn_ms",
         "_linked_once",
         "_marked",
         "_next_report",
@@ -82,7 +78,6 @@ class Reporter:
         "_recount",
         "_report_index",
         "_sent",
-        "_spare_ms",
         "_waiting",
         "acknowledged",
         "behaviour",
@@ -110,6 +105,7 @@ class Reporter:
         first_report: float | None = None,
         resume_at: float | None = None,
     ) -> None:
+        super().__init__(epoch, behaviour.clock_error_s)
         self.settings = settings
         self.behaviour = behaviour
         self.witness = witness
@@ -117,8 +113,6 @@ class Reporter:
         self._waiting: list[Upload] | None = None
         self.acknowledged = 0
         self.reboots = 0
-        self._epoch = epoch
-        self._clock_error = behaviour.clock_error_s
         self._interval = settings.interval_s
         self._overtime_s = settings.rules.response_timeout_s
         self._recount = settings.rules.resend_count
@@ -133,7 +127,6 @@ class Reporter:
         if resume_at is not None and resume_at > self._next_report:
             self._report_index = math.ceil((resume_at - self._next_report) / self._interval)
             self._next_report += self._report_index * self._interval
-        self._last_qn_ms = self._latest_qn_ms = self._spare_ms = -1
         self._composed = 0
 
     def __repr__(self) -> str:
@@ -181,25 +174,10 @@ class Reporter:
         """Uploads that wait for their acknowledgement, by QN."""
         return self._sent or {}
 
-    # Time
+    def _awaited_qns(self) -> Iterable[str]:
+        return (upload.message.qn for upload in (*self.queue, *self.in_flight.values()))
 
-    def device_time(self, now: float) -> float:
-        """Return what the station's own clock shows at ``now``, POSIX seconds."""
-        return self._epoch + now + self._clock_error
-
-    def next_qn(self, now: float) -> str:
-        """Return a QN for an upload composed at ``now``.
-
-        No two are equal. After the clock was set back the same milliseconds come again; then it differs at least from
-        those of the uploads that still wait for their acknowledgement.
-        """
-        wall_ms = max(round(self.device_time(now) * 1000), self._last_qn_ms + 1)
-        if wall_ms <= self._latest_qn_ms:
-            taken = {upload.message.qn for upload in (*self.queue, *self.in_flight.values())}
-            while format_qn(wall_ms) in taken:
-                wall_ms += 1
-        self._last_qn_ms = wall_ms
-        self._latest_qn_ms = max(self._latest_qn_ms, wall_ms)
+    def _written_qn(self, wall_ms: int) -> str:
         return self.behaviour.qn(self, wall_ms)
 
     # The link
@@ -481,23 +459,13 @@ class Reporter:
         connection, rules, behaviour = self._connection, self.settings.rules, self.behaviour
         if connection is None:
             return
+        spare_qn = partial(self._spare_qn, now, self._next_report)
         for area in areas:
-            qn = request.qn if rules.packets_share_qn else self._spare_qn(now)
+            qn = request.qn if rules.packets_share_qn else spare_qn()
             message = self._composed_now(qn, request.cn, area, "", False)
-            for packet in split(message, rules, lambda: self._spare_qn(now)) if behaviour.splits else (message,):
+            for packet in split(message, rules, spare_qn) if behaviour.splits else (message,):
                 connection.send_bytes(self._frame(behaviour, self._shape(behaviour, packet, "history")))
                 self._faulty(None, "answered", now, self._acted())
-
-    def _spare_qn(self, now: float) -> str:
-        """Return a QN for what a platform asked for, so that those of the station's own uploads stay what they are."""
-        wall_ms = max(round(self.device_time(now) * 1000), self._spare_ms + 1)
-        due = self._next_report
-        if due is not None:
-            report_ms = round(self.device_time(due) * 1000)
-            if report_ms <= wall_ms < report_ms + REPORT_QNS:
-                wall_ms = report_ms + REPORT_QNS
-        self._spare_ms = wall_ms
-        return self.behaviour.qn(self, wall_ms)
 
     def _pump(self, now: float) -> None:
         """Give the link what it can take."""
@@ -651,11 +619,6 @@ class Reporter:
         self._faulty(None, "answered", self._now, self._acted())
 
     # What is set
-
-    def step_clock(self, seconds: float) -> None:
-        """Let the station's clock jump."""
-        self._clock_error += seconds
-        self._last_qn_ms = -1
 
     def _set_patience(self, connection: Connection) -> None:
         behaviour = self.behaviour

@@ -16,6 +16,7 @@ from ..scenario import Member, Scenario
 from .books import Books
 from .happenings import happenings
 from .line import Core, Line
+from .links import open_link
 from .result import Counts
 from .sip_line import SipLine, SipSockets
 from .timers import NEVER, Timers
@@ -249,8 +250,7 @@ class Shard:
                 await self.sockets.seat(line)
                 return
             host, port = self.sip_target
-        local = (line.source, 0) if line.source else None
-        await asyncio.get_running_loop().create_connection(partial(_itself, line), host, port, local_addr=local)
+        await open_link(partial(_itself, line), host, port, line.source)
 
     # Sums
 

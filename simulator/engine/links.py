@@ -1,0 +1,57 @@
+"""Opens the links of stations, from addresses of their own where the scenario names some."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import socket
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from ..clock import VirtualLoop
+
+__all__ = ["open_link"]
+
+#: ``IP_BIND_ADDRESS_NO_PORT`` of Linux: the port is chosen on connecting, when the peer is known. Without it the system
+#: looks for one that no other link has to whichever peer, which takes milliseconds once some thousands are taken.
+_PORT_LATER: Final = getattr(socket, "IP_BIND_ADDRESS_NO_PORT", 24)
+
+
+async def open_link(protocol: Callable[[], asyncio.Protocol], host: str, port: int, source: str = "") -> None:
+    """Connect to a platform.
+
+    Args:
+        protocol: Returns whoever is to be told of the link.
+        host: Of the platform.
+        port: Of the platform.
+        source: Address to connect from; empty: whichever the system takes.
+
+    Raises:
+        OSError: If no link could be had.
+    """
+    loop = asyncio.get_running_loop()
+    if not source or isinstance(loop, VirtualLoop):  # that one counts what is under way itself
+        await loop.create_connection(protocol, host, port, local_addr=(source, 0) if source else None)
+        return
+    link = _bound(source)
+    try:
+        await loop.sock_connect(link, (host, port))
+        await loop.create_connection(protocol, sock=link)
+    except BaseException:  # a wait that was ended, too
+        link.close()
+        raise
+
+
+def _bound(source: str) -> socket.socket:
+    version = ipaddress.ip_address(source).version
+    link = socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_STREAM)
+    try:
+        link.setblocking(False)
+        if sys.platform == "linux":
+            link.setsockopt(socket.IPPROTO_IP, _PORT_LATER, 1)
+        link.bind((source, 0))
+    except BaseException:
+        link.close()
+        raise
+    return link

@@ -18,7 +18,7 @@ EACH = 19_500
 PLATFORMS = 7
 PROCESSES = 6
 CITY = """
-duration_s = 200
+duration_s = 150
 [target]
 port = {port}
 sources = "127.0.1.1-127.0.1.6"
@@ -27,7 +27,7 @@ count = {stations}
 mn = "64010000A000000000000001"
 interval_s = 900
 openings_per_hour = 0
-start_spread_s = 150
+start_spread_s = 120
 """
 
 
@@ -66,4 +66,4 @@ def test_a_hundred_thousand_stations(tmp_path: Path) -> None:
     print(lines[-2], end)
     assert end["stations"] == linked == STATIONS
     assert end["messages"] == end["acknowledged"] >= 2 * STATIONS
-    assert end["exit_code"] in (0, 3), done.stderr  # 3 where this machine is too slow for so many
+    assert end["exit_code"] == 0, done.stderr  # and the generator was well

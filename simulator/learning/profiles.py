@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
+from functools import cache, cached_property
 from statistics import fmean, median
 from typing import Final
 
@@ -65,7 +65,7 @@ class Profile:
 
     def suits(self, other: Profile) -> bool:
         """Tell whether another says nothing else, where both say something."""
-        return all(None in (a, b) or a == b for a, b in zip(_said(self), _said(other), strict=True))
+        return all(a is None or b is None or a == b for a, b in zip(self._said, other._said, strict=True))
 
     def filled(self, other: Profile) -> Profile:
         """Return it with what only the other knows."""
@@ -75,11 +75,12 @@ class Profile:
     @property
     def unknown(self) -> int:
         """How much of it the capture does not tell."""
-        return sum(each is None for each in _said(self))
+        return sum(each is None for each in self._said)
 
-
-def _said(profile: Profile) -> tuple[object, ...]:
-    return tuple(getattr(profile, name) for name in profile.__dataclass_fields__)
+    @cached_property
+    def _said(self) -> tuple[object, ...]:
+        """All of it: each profile is compared with many."""
+        return tuple(getattr(self, name) for name in self.__dataclass_fields__)
 
 
 @dataclass

@@ -213,6 +213,7 @@ def constant_part(msgid: str) -> str:
 
 @pytest.mark.loopback
 @pytest.mark.skipif(sys.platform == "win32", reason="reads pipes as POSIX does")
+@pytest.mark.parametrize("lang", ["en", pytest.param("zh", marks=pytest.mark.soak)], indirect=True)
 def test_the_suite_in_a_process_of_its_own_says_the_same(tmp_path: Path, lang: Language) -> None:
     port = free_port()
     with suite(tmp_path, port, lang) as process:

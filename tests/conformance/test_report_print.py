@@ -163,7 +163,13 @@ def printed(name: str, lang: Language, folder: Path) -> Printed:
     return Printed(report, source, target, tuple(pages), tuple(pieces))
 
 
-@pytest.fixture(params=PRINTED, ids="-".join)
+#: What is printed in the default tier: each report, and each language; the soak tier has long Chinese values, too.
+PARAMS = [
+    pytest.param(each, id="-".join(each), marks=pytest.mark.soak if each == ("long", "zh") else ()) for each in PRINTED
+]
+
+
+@pytest.fixture(params=PARAMS)
 def paper(request: pytest.FixtureRequest, folder: Path) -> Printed:
     name, lang = request.param
     return printed(name, lang, folder)

@@ -32,6 +32,8 @@ signals = pytest.mark.skipif(sys.platform == "win32", reason="no signals between
 QUICK = (
     PROFILE.replace("observe_s = 14", "observe_s = 3") + "min_intervals = 0\narrival_warn_s = 1\nlatency_fail_s = 1\n"
 )
+#: A door that reports every second: a run that connects to one that was there before waits for its next report.
+PROMPT = ("--interval", "1", "--overtime", "0.5", "--recount", "1")
 OBSERVE = "access/report/data-time-step"
 FAULT = "access/alarm/fault"
 SPEAKS = "access/link/speaks"
@@ -77,7 +79,7 @@ def shortened(door: Door, suite: Suite, seconds: float) -> None:
 
 class TestRunToItsEnd:
     def test_pending_steps_become_verdicts_when_somebody_comes(self, place: Workplace) -> None:
-        with place.door() as door:
+        with place.door(*PROMPT) as door:
             with place.run(FAULT) as suite:
                 assert suite.wait() == 3, suite.stderr
             assert {v for case, v in suite.verdicts.items() if case.startswith(FAULT)} == {"PENDING"}
@@ -110,7 +112,7 @@ class TestRunToItsEnd:
 class TestOneAtATime:
     def test_nobody_goes_on_with_a_run_that_goes_on(self, place: Workplace) -> None:
         """A second ``resume``, or a second ``run`` for the same bundle, is told so and disturbs nothing."""
-        with place.door() as door:
+        with place.door(*PROMPT) as door:
             with place.run(FAULT, rig=door.rig) as suite:
                 under_way(place, suite, "defect")
             with place.run(FAULT, rig=door.rig) as anew:
@@ -150,7 +152,7 @@ class TestCtrlC:
         assert json.loads(suite.stdout.splitlines()[-1])["exit_code"] == 130
 
     def test_run_goes_on_afterwards(self, place: Workplace) -> None:
-        with place.door() as door:
+        with place.door(*PROMPT) as door:
             with place.run(FAULT, rig=door.rig) as suite:
                 under_way(place, suite, "defect")
                 suite.send(signal.SIGINT)
@@ -241,7 +243,7 @@ class TestSettings:
 
 def begun_and_killed(place: Workplace, seconds: float) -> Suite:
     """Kill a run so long after its process was started; go on with it, or begin it anew where nothing was begun."""
-    with place.door() as door:
+    with place.door(*PROMPT) as door:
         with place.run(FAULT, rig=door.rig):
             time.sleep(seconds)
         with place.resume(rig=door.rig) as suite:
@@ -256,7 +258,7 @@ def begun_and_killed(place: Workplace, seconds: float) -> Suite:
 
 def killed_at_its_end(place: Workplace, seconds: float) -> Suite:
     """Kill a run so long after its last entry, and go on with it where it was not sealed."""
-    with place.door(), place.run(SPEAKS) as suite:
+    with place.door(*PROMPT), place.run(SPEAKS) as suite:
         until(lambda: place.count("clock", event="check", when="end") or not suite.running, "its end")
         time.sleep(seconds)
     if place.journal.exists():
@@ -285,7 +287,7 @@ class TestKilledAtItsEdges:
 
     def test_between_the_seal_and_the_end(self, place: Workplace) -> None:
         copy = place.folder / "copy"
-        with place.door(), place.run(SPEAKS) as suite:
+        with place.door(*PROMPT), place.run(SPEAKS) as suite:
             until(lambda: place.count("clock", event="check", when="end"), "its end")
             shutil.copy(place.journal, copy)
             assert suite.wait() == 0, suite.stderr
@@ -296,7 +298,7 @@ class TestKilledAtItsEdges:
         sealed(place)
 
     def test_with_its_last_line_torn(self, place: Workplace) -> None:
-        with place.door() as door:
+        with place.door(*PROMPT) as door:
             with place.run(FAULT, rig=door.rig) as suite:
                 under_way(place, suite, "defect")
             with place.journal.open("ab") as file:
@@ -311,7 +313,7 @@ class TestKilledAtItsEdges:
 def faulty(tmp_path_factory: pytest.TempPathFactory) -> Workplace:
     """A place with the bundle of a device whose check values are wrong."""
     place = Workplace(tmp_path_factory.mktemp("replay"), QUICK.replace("connect_s = 20", "connect_s = 4"))
-    with place.door("--fault", "modbus-crc", "--interval", "3"), place.run(TestReplay.CASE) as suite:
+    with place.door("--fault", "modbus-crc", *PROMPT), place.run(TestReplay.CASE) as suite:
         assert suite.wait() == 1, suite.stderr
     return place
 
@@ -326,13 +328,13 @@ class TestReplay:
         )  # fmt: skip
 
     def test_mended(self, faulty: Workplace) -> None:
-        with faulty.door(), self.replayed(faulty, "mended") as suite:
+        with faulty.door(*PROMPT), self.replayed(faulty, "mended") as suite:
             assert suite.wait() == 0, suite.stderr
         assert f"FIXED: {self.CASE} was FAIL, is PASS" in suite.stderr
         assert main(["verify", str(faulty.folder / "mended.zip")]) == 0
 
     def test_not_mended(self, faulty: Workplace) -> None:
-        with faulty.door("--fault", "modbus-crc", "--interval", "3"), self.replayed(faulty, "same") as suite:
+        with faulty.door("--fault", "modbus-crc", *PROMPT), self.replayed(faulty, "same") as suite:
             assert suite.wait() == 1, suite.stderr
         assert f"FAILED: {self.CASE} was FAIL, is FAIL" in suite.stderr
 

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from hj212 import HJ_212_2017, RULES, Edition
 from simulator.draws import draw
 from simulator.engine import FleetResult, line, run_fleet
 from simulator.engine.fleet import Options
+from simulator.faults import on_link
 from simulator.faults.on_link import WAYS
 from simulator.scenario import FaultPlan, Scenario, StationGroup, Target
 
@@ -33,8 +35,10 @@ EACH = 3
 SEED = 11
 PROBABILITY = 0.3
 BEGIN_S, FOR_S = 1.0, 4.0
-#: OverTime of HJ 212-2017 and some seconds to spare.
-DURATION_S = 13.5
+#: OverTime, half of that of HJ 212-2017, and how long a station listens whose sending half is closed.
+OVERTIME_S, HALF_OPEN_S = 5.0, 2.0
+#: OverTime and some seconds to spare.
+DURATION_S = 8.5
 LATE = "late-acknowledgement"
 HOLDING = ("glued-frames", "swapped-frames")
 
@@ -118,6 +122,8 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     record, ledger, file = Record(), folder / "city.ledger", folder / "lo.pcapng"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(line, "RECONNECT_S", 0.2)
+        patch.setattr(on_link, "HALF_OPEN_S", HALF_OPEN_S)
+        patch.setitem(RULES, Edition("2017"), replace(HJ_212_2017, response_timeout_s=OVERTIME_S))
         with recording(record), captured(record.port, file):
             result = run_fleet(fleet(record.port), Options(ledger=ledger))
     scenario = fleet(record.port)

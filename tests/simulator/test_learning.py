@@ -618,7 +618,7 @@ def test_dumpcap_captures_what_is_learnt(dumped: Any, tmp_path: Path) -> None:
     host = "127.0.83.17"
     text = """
 seed = 3
-duration_s = 6
+duration_s = 4
 [[station]]
 kind = "water"
 count = 3
@@ -769,6 +769,14 @@ def test_sums_can_be_added(values: list[float], at: int) -> None:
 # The command
 
 
+@pytest.fixture(scope="module")
+def brief(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Learnt]:
+    """A shorter capture of the same fleet, and what is learnt from it."""
+    scenario = parse(CITY.replace("duration_s = 9000", "duration_s = 1800"))
+    path = captured(scenario, tmp_path_factory.mktemp("brief") / "city.pcapng")
+    return path, learn(str(path))
+
+
 class TestCommand:
     def run(self, capsys: pytest.CaptureFixture[str], *args: str) -> tuple[int, str, str]:
         code = main(["learn", *args])
@@ -776,43 +784,43 @@ class TestCommand:
         return code, out, err
 
     def test_scenario_to_a_file(
-        self, city: tuple[Path, Learnt, Learnt], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+        self, brief: tuple[Path, Learnt], tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         path = tmp_path / "learnt.toml"
-        code, out, err = self.run(capsys, str(city[0]), "-o", str(path))
+        code, out, err = self.run(capsys, str(brief[0]), "-o", str(path))
         assert (code, err) == (0, "")
         assert out == "stations: 18, groups: 6\n"
-        assert path.read_text("utf-8") == scenario_text(city[1])
+        assert path.read_text("utf-8") == scenario_text(brief[1])
 
     def test_scenario_to_standard_output(
-        self, city: tuple[Path, Learnt, Learnt], capsys: pytest.CaptureFixture[str]
+        self, brief: tuple[Path, Learnt], capsys: pytest.CaptureFixture[str]
     ) -> None:
-        code, out, err = self.run(capsys, str(city[0]))
+        code, out, err = self.run(capsys, str(brief[0]))
         assert (code, err) == (0, "stations: 18, groups: 6\n")
-        assert out == scenario_text(city[1])
+        assert out == scenario_text(brief[1])
 
-    def test_json(self, city: tuple[Path, Learnt, Learnt], capsys: pytest.CaptureFixture[str]) -> None:
-        code, out, _err = self.run(capsys, str(city[0]), "--json")
+    def test_json(self, brief: tuple[Path, Learnt], capsys: pytest.CaptureFixture[str]) -> None:
+        code, out, _err = self.run(capsys, str(brief[0]), "--json")
         assert code == 0
         (line,) = out.splitlines()
-        assert json.loads(line) == json.loads(json.dumps(facts(city[1])))
+        assert json.loads(line) == json.loads(json.dumps(facts(brief[1])))
 
-    def test_in_chinese(self, city: tuple[Path, Learnt, Learnt], capsys: pytest.CaptureFixture[str]) -> None:
-        code, out, err = self.run(capsys, str(city[0]), "--lang", "zh")
+    def test_in_chinese(self, brief: tuple[Path, Learnt], capsys: pytest.CaptureFixture[str]) -> None:
+        code, out, err = self.run(capsys, str(brief[0]), "--lang", "zh")
         assert code == 0
         assert "# 由 simulator learn" in out
         assert parse(out).count == 18
         assert "18" in err
 
     def test_cut_off(
-        self, city: tuple[Path, Learnt, Learnt], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+        self, brief: tuple[Path, Learnt], tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
         """The scenario is there all the same."""
         path, scenario = tmp_path / "cut.pcapng", tmp_path / "cut.toml"
-        path.write_bytes(city[0].read_bytes()[:400_001])
+        path.write_bytes(brief[0].read_bytes()[:100_001])
         code, _out, err = self.run(capsys, str(path), "-o", str(scenario))
         assert code == 1
-        assert err.startswith("Error: the capture is cut off or damaged at byte 400001")
+        assert err.startswith("Error: the capture is cut off or damaged at byte 100001")
         assert parse(scenario.read_text("utf-8")).count
 
     @pytest.mark.parametrize(
@@ -838,8 +846,8 @@ class TestCommand:
         assert "no such file" in err
 
     def test_scenario_that_cannot_be_written(
-        self, city: tuple[Path, Learnt, Learnt], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+        self, brief: tuple[Path, Learnt], tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        code, _out, err = self.run(capsys, str(city[0]), "-o", str(tmp_path))
+        code, _out, err = self.run(capsys, str(brief[0]), "-o", str(tmp_path))
         assert code == 2
         assert "cannot write" in err

@@ -79,6 +79,7 @@ def a_day(outlet: str, edition: str, wanted: tuple[str, ...] = ()) -> Counter:
     return counter(outlet, edition, wanted).until("00:30:00", days=1)
 
 
+@cache  # the same few hundred texts are read for each period
 def shown(text: str) -> datetime:
     return datetime.strptime(text, "%Y%m%d%H%M%S")
 

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from hj212.aio import Platform, PlatformEvent
 from hj212.events import MessageReceived
 from simulator import Scenario
-from simulator.engine import Counts, FleetResult, Options, Plan, cluster, run_fleet, run_fleet_virtual
+from simulator.engine import Counts, FleetResult, Options, Plan, cluster, fleet, run_fleet, run_fleet_virtual
 from simulator.engine import stint as stints
 from simulator.engine.collecting import Part, join
 from simulator.engine.lease import Lease, Succession
@@ -89,6 +89,7 @@ class TestSettled:
         assert result.counts.settled_s == pytest.approx(100.0, abs=0.01)
 
     @pytest.mark.loopback
+    @pytest.mark.usefixtures("no_grace")
     def test_platform_that_does_not_answer(self) -> None:
         """It takes everything and says nothing: the first message stays open."""
         with silent_platform() as port:
@@ -124,6 +125,12 @@ def told(ledger: Path) -> dict[tuple[str, ...], int]:
     return {(line[2], line[3], line[4], line[10]): line[8] for line in lines}
 
 
+@pytest.fixture
+def no_grace(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the end of a run, do not wait for answers of which it is known that nobody gives them."""
+    monkeypatch.setattr(fleet, "GRACE_S", 0.2)
+
+
 @contextmanager
 def silent_platform() -> Iterator[int]:
     with socket.create_server((HOST, 0)) as server:
@@ -153,6 +160,7 @@ class TestTakeover:
         assert len(before) == 3 * (1 + 3)
         assert received == before
 
+    @pytest.mark.usefixtures("no_grace")
     def test_shut_gate_lets_nothing_out(self, tmp_path: Path) -> None:
         """Not a byte, not a link, and the ledger does not say otherwise."""
         with platform() as (port, received):
@@ -168,12 +176,13 @@ class TestTakeover:
         assert b"Authorization" in answer_to_challenge(transport, shuts=False)
         assert answer_to_challenge(transport, shuts=True) == b""
 
+    @pytest.mark.usefixtures("no_grace")
     def test_gate_that_shuts(self) -> None:
         """From that instant on nothing is sent, although the run goes on, and links are broken off."""
         end = time.monotonic() + 1.0
         with platform() as (port, received):
             result = run_fleet(
-                city(3.0, port), Options(epoch=EPOCH, gate=lambda: time.monotonic() < end, anchor=time.time() - 0.01)
+                city(2.5, port), Options(epoch=EPOCH, gate=lambda: time.monotonic() < end, anchor=time.time() - 0.01)
             )
         assert {int(qn[-5:]) for _, qn in received} == {0, 1}, "the start, and nothing of the report after two seconds"
         assert result.counts.settled_s < 2.01, "what was not told is not settled"

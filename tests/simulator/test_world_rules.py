@@ -63,7 +63,7 @@ def production(template: SiteTemplate, seed: int, line: str, day: int) -> tuple[
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [1, pytest.param(2, marks=pytest.mark.soak)])
 def test_healthy_plant_breaks_no_rule_in_thirty_days(template: str, seed: int) -> None:
     assert findings(TEMPLATES[template], seed, 30) == []
 
@@ -91,7 +91,7 @@ STORIES: dict[str, tuple[str, Story]] = {
 }
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, *(pytest.param(seed, marks=pytest.mark.soak) for seed in (2, 3))])
 @pytest.mark.parametrize("story", STORIES)
 def test_intervention_breaks_exactly_its_rule(story: str, seed: int) -> None:
     rule, around = STORIES[story]

@@ -45,7 +45,9 @@ async def open_link(protocol: Callable[[], asyncio.Protocol], host: str, port: i
 
 def _bound(source: str) -> socket.socket:
     version = ipaddress.ip_address(source).version
-    link = socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6, socket.SOCK_STREAM)
+    family = socket.AF_INET if version == 4 else socket.AF_INET6
+    # Named as TCP: only then asyncio lets each write go out at once.
+    link = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         link.setblocking(False)
         if sys.platform == "linux":

@@ -46,9 +46,9 @@ class AllStatesDoor(DoorController):
     """Sends all three states with every change."""
 
     def _change(self, signal: str, now: float) -> None:
-        items = [[["DataTime", format_time(self.device_time(now))]]]
-        items += [self._state_item(name, "change", "3020") for name in ("door", "dismantled", "fault")]
-        self.put("change", now, items, "3020")
+        items = [f"DataTime={format_time(self.device_time(now))}"]
+        items += [self._state(name, "change", "3020") for name in ("door", "dismantled", "fault")]
+        self.put("change", now, ";".join(items), "3020")
 
 
 class RecordFirstDoor(AllStatesDoor):

@@ -792,9 +792,7 @@ class TestCommand:
         assert out == "stations: 18, groups: 6\n"
         assert path.read_text("utf-8") == scenario_text(brief[1])
 
-    def test_scenario_to_standard_output(
-        self, brief: tuple[Path, Learnt], capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_scenario_to_standard_output(self, brief: tuple[Path, Learnt], capsys: pytest.CaptureFixture[str]) -> None:
         code, out, err = self.run(capsys, str(brief[0]))
         assert (code, err) == (0, "stations: 18, groups: 6\n")
         assert out == scenario_text(brief[1])
@@ -812,9 +810,7 @@ class TestCommand:
         assert parse(out).count == 18
         assert "18" in err
 
-    def test_cut_off(
-        self, brief: tuple[Path, Learnt], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-    ) -> None:
+    def test_cut_off(self, brief: tuple[Path, Learnt], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         """The scenario is there all the same."""
         path, scenario = tmp_path / "cut.pcapng", tmp_path / "cut.toml"
         path.write_bytes(brief[0].read_bytes()[:100_001])

@@ -14,6 +14,8 @@ Three doors, by how much is needed; they agree on every input:
 * :func:`parse_segment` gives items of pairs, as ``;`` and ``,`` nest them;
 * :func:`parse_flat` gives the pairs one after the other; where an item ends is not in the pairs;
 * :func:`parse_header` gives the header alone and leaves the data area as it is until asked for.
+
+:func:`header_values` has only what the header's names say, for whoever asks nothing else.
 """
 
 from __future__ import annotations

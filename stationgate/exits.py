@@ -177,9 +177,9 @@ def run(
     """
     streams.make_safe()
     args = list(sys.argv[1:] if argv is None else argv)
-    language.activate(language.resolve(language.peek(args), _ask(profile_language, args)))
     debug = "--debug" in args or os.environ.get(DEBUG_VARIABLE, "") not in ("", "0")
     try:
+        language.activate(language.resolve(language.peek(args), _ask(profile_language, args)))
         code = _invoke(build_command(), args)
         sys.stdout.flush()
         return code

@@ -7,7 +7,7 @@ import ipaddress
 import socket
 import sys
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from ..clock import VirtualLoop
 
@@ -34,18 +34,31 @@ async def open_link(protocol: Callable[[], asyncio.Protocol], host: str, port: i
     if not source or isinstance(loop, VirtualLoop):  # that one counts what is under way itself
         await loop.create_connection(protocol, host, port, local_addr=(source, 0) if source else None)
         return
-    link = _bound(source)
+    family = socket.AF_INET if ipaddress.ip_address(source).version == 4 else socket.AF_INET6
+    refused: OSError | None = None
+    for address in await _addresses(host, port, family):
+        try:
+            await _open(protocol, family, source, address)
+            return
+        except OSError as error:  # a name may have several addresses
+            refused = error
+    raise refused or OSError(f"{host} has no address of the kind of {source}")
+
+
+async def _addresses(host: str, port: int, family: socket.AddressFamily) -> list[tuple[Any, ...]]:
     try:
-        await loop.sock_connect(link, (host, port))
-        await loop.create_connection(protocol, sock=link)
-    except BaseException:  # a wait that was ended, too
-        link.close()
-        raise
+        ipaddress.ip_address(host)
+    except ValueError:
+        loop = asyncio.get_running_loop()
+        found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
+        return [address for *_kind, address in found]
+    return [(host, port)]  # no need for a resolver, thousands of times
 
 
-def _bound(source: str) -> socket.socket:
-    version = ipaddress.ip_address(source).version
-    family = socket.AF_INET if version == 4 else socket.AF_INET6
+async def _open(
+    protocol: Callable[[], asyncio.Protocol], family: socket.AddressFamily, source: str, address: tuple[Any, ...]
+) -> None:
+    loop = asyncio.get_running_loop()
     # Named as TCP: only then asyncio lets each write go out at once.
     link = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
@@ -53,7 +66,8 @@ def _bound(source: str) -> socket.socket:
         if sys.platform == "linux":
             link.setsockopt(socket.IPPROTO_IP, _PORT_LATER, 1)
         link.bind((source, 0))
-    except BaseException:
+        await loop.sock_connect(link, address)
+        await loop.create_connection(protocol, sock=link)
+    except BaseException:  # a wait that was ended, too
         link.close()
         raise
-    return link

@@ -7,10 +7,12 @@ import heapq
 from collections.abc import Callable
 from typing import Final, Protocol
 
+from ..clock import VirtualLoop
+
 __all__ = ["AT_ONCE", "NEVER", "Alarmed", "Timers"]
 
 NEVER: Final = float("inf")
-#: More than a sum of floats is wrong by, and less than a loop waits for: it would only turn until its clock goes on.
+#: More than a sum of floats is wrong by, and less than a real loop waits for: it would turn until its clock goes on.
 SAME_S: Final = 1e-6
 #: Alarms in one turn of the loop; then the sockets have their turn.
 AT_ONCE: Final = 128
@@ -53,6 +55,9 @@ class Timers:
         self._handle_at = NEVER
         self._closed = False
         self._limit = limit
+        self._served = -NEVER  # the latest instant somebody was woken for: nobody is shown an earlier one
+        # A virtual clock goes to the very instant: a tolerance would let neighbours show in what a station says.
+        self._same_s = 0.0 if isinstance(loop, VirtualLoop) else SAME_S
 
     @property
     def next_at(self) -> float:
@@ -66,7 +71,8 @@ class Timers:
 
     def now(self) -> float:
         """Return run time: seconds since the start of the scenario."""
-        return self._loop.time() - self.base
+        now = self._loop.time() - self.base
+        return now if now > self._served else self._served
 
     def loop_time(self) -> float:
         """Return the loop's own time."""
@@ -105,12 +111,14 @@ class Timers:
         if not self._gate():
             return
         heap, now = self._heap, min(self.now(), self._limit)
+        due = min(now + self._same_s, self._limit)
         for _ in range(AT_ONCE):
-            if not heap or heap[0][0] > now + SAME_S:
+            if not heap or heap[0][0] > due:
                 break
             when, _number, who = heapq.heappop(heap)
             if when == who.armed:
                 who.armed = NEVER
-                who.alarm(max(now, when))
+                now = self._served = max(now, when)
+                who.alarm(now)
         if heap:
             self._set(heap[0][0])

@@ -67,3 +67,27 @@ def test_link_that_is_refused_leaves_nothing_open(factory: Callable[[], asyncio.
         port = nobody.getsockname()[1]
         with asyncio.Runner(loop_factory=factory) as runner, pytest.raises(ConnectionRefusedError):
             runner.run(asyncio.wait_for(open_link(Seen, "127.0.0.1", port, SOURCE), 5.0))
+
+
+def test_each_address_of_a_name_is_tried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A name may have addresses at which nobody listens."""
+
+    async def connect() -> str:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(Seen, "127.0.9.3", 0)
+        port = server.sockets[0].getsockname()[1]
+
+        async def resolve(*_args: object, **_more: object) -> list[tuple[object, ...]]:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (host, port)) for host in ("127.0.9.2", "127.0.9.3")]
+
+        monkeypatch.setattr(loop, "getaddrinfo", resolve)
+        ours = Seen()
+        await open_link(lambda: ours, "platform.test", port, SOURCE)
+        peer: str = ours.transport.get_extra_info("peername")[0]
+        ours.transport.close()
+        server.close()
+        await server.wait_closed()
+        return peer
+
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        assert runner.run(asyncio.wait_for(connect(), 5.0)) == "127.0.9.3"

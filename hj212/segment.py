@@ -146,15 +146,9 @@ class SegmentHeader:
 
     def field(self, name: str) -> str | None:
         """Return the value of the first header field called ``name``, blanks trimmed; ``None`` when absent."""
-        fields = self._fields
-        if fields is None:
-            try:
-                fields = dict(reversed(self.header))  # of several the first stays
-            except ValueError:  # a field without `=`
-                fields = {}
-            self._fields = fields
-        value = fields.get(name)
-        return _field(self.header, name) if value is None else value.strip()
+        if self._fields is None:
+            self._fields = header_values(self.data)
+        return self._fields.get(name)
 
     @property
     def segment(self) -> Segment:
@@ -232,16 +226,10 @@ def parse_header(data: bytes) -> SegmentHeader:
     >>> parse_header(b"ST=32;CN=2011;CP=&&DataTime=20160801084957&&").field("CN")
     '2011'
     """
-    end = data.find(b"CP=&&")
-    if end > 0:
-        text, opening = data[:end].decode("utf-8", "surrogateescape"), _OPEN
-        if text[-1] == ";":
-            text, opening = text[:-1], ";CP=&&"
-        return SegmentHeader(data, [field.split("=", 1) for field in text.split(";")], opening)
-    if end == 0:
-        return SegmentHeader(data, [], _OPEN)
-    text, opening, _ = _partition_without_opening(data.decode("utf-8", "surrogateescape"))
-    return SegmentHeader(data, [field.split("=", 1) for field in text.split(";")] if text else [], opening)
+    text, opening = _head(data)
+    # An empty field before `;CP` is one, nothing before `CP` is none.
+    header = [field.split("=", 1) for field in text.split(";")] if text or opening == ";CP=&&" else []
+    return SegmentHeader(data, header, opening)
 
 
 def header_values(data: bytes) -> dict[str, str]:
@@ -250,11 +238,7 @@ def header_values(data: bytes) -> dict[str, str]:
     >>> header_values(b"ST=32;CN=2011;CP=&&DataTime=20160801084957&&")["CN"]
     '2011'
     """
-    end = data.find(b"CP=&&")
-    if end >= 0:
-        text = data[:end].decode("utf-8", "surrogateescape").removesuffix(";")
-    else:
-        text = _partition_without_opening(data.decode("utf-8", "surrogateescape"))[0]
+    text = _head(data)[0]
     pairs = [field.split("=", 1) for field in text.split(";")]
     try:
         values: dict[str, str] = dict(pairs)
@@ -287,6 +271,16 @@ def format_segment(segment: Segment) -> bytes:
     area = ";".join([",".join(["=".join(pair) for pair in item]) for item in segment.items])
     text = f"{header}{segment.opening}{area}{segment.closing}{segment.trailer}"
     return text.encode("utf-8", "surrogateescape")
+
+
+def _head(data: bytes) -> tuple[str, str]:
+    """Return the text before the data area, and what opens that."""
+    end = data.find(b"CP=&&")
+    if end < 0:
+        text, opening, _ = _partition_without_opening(data.decode("utf-8", "surrogateescape"))
+        return text, opening
+    text = data[:end].decode("utf-8", "surrogateescape")
+    return (text[:-1], ";CP=&&") if text.endswith(";") else (text, _OPEN)
 
 
 def _field(header: list[Pair], name: str) -> str | None:

@@ -39,4 +39,5 @@ class Codes:
 
     def signal(self, name: str) -> str:
         """Return the code of ``door``, ``dismantled`` or ``fault``."""
-        return {"door": self.door, "dismantled": self.dismantled, "fault": self.fault}[name]
+        code: str = getattr(self, name)
+        return code

@@ -41,8 +41,8 @@ NO_PLATFORM_S: Final = 15.0
 SETTLE_S: Final = 0.0005
 #: How long answers to the last messages are waited for on the real clock.
 GRACE_S: Final = 2.0
-#: Stations that come before they are left out of the search for garbage together.
-SETTLING: Final = 400
+#: Stations that are left out of the search for garbage together, as soon as so many more have come.
+FREEZE_EACH: Final = 400
 #: How often the loop's lag is looked at and progress is told: on the real clock, and on a virtual one.
 HEARTBEAT_S: Final = 0.5
 VIRTUAL_HEARTBEAT_S: Final = 3600.0
@@ -152,7 +152,7 @@ class _Run:
 
     async def _watch(self, shard: Shard, end: float) -> None:
         """Wait for the end, and look after the generator meanwhile."""
-        settled = 0  # stations that garbage is not looked for among any more
+        frozen = 0  # stations that garbage is not looked for among any more
         loop = asyncio.get_running_loop()
         beat_s = VIRTUAL_HEARTBEAT_S if self.virtual else HEARTBEAT_S
         assert self.health is not None
@@ -168,9 +168,9 @@ class _Run:
             if self._broken is not None:
                 raise self._broken
             there = len(shard.lines)
-            if not self.virtual and (there >= settled + SETTLING or (shard.complete and there > settled)):
+            if not self.virtual and (there >= frozen + FREEZE_EACH or (shard.complete and there > frozen)):
                 # Stations stay: to look at all of them again for garbage would stop the loop for a second.
-                settled = there
+                frozen = there
                 gc.collect()
                 gc.freeze()
                 woken = loop.time()

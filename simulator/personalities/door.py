@@ -149,7 +149,7 @@ class DoorController(Reporter):
 
     def _state(self, signal: str, kind: str, form: str) -> str:
         """Return the item of a data area that tells a state."""
-        code = getattr(self.codes, signal)
+        code = self.codes.signal(signal)
         value = self.behaviour.state(signal, getattr(self.world, signal), kind)
         return f"{code}-Rtd={value},{code}-Flag=N" if form == "2011" else f"{code}-Info={value}"
 

@@ -395,7 +395,7 @@ class Reporter(Timekeeper):
             waiting = self._waiting = []
         before = len(waiting)
         for packet in self._packets(message, due):
-            self._queue(waiting, kind, packet, due, delay)
+            self._enqueue(waiting, kind, packet, due, delay)
         if behaviour.acts:
             self._faulty(waiting[before], "composed", due, self._acted())
         if len(waiting) > MAX_QUEUED:
@@ -405,7 +405,7 @@ class Reporter(Timekeeper):
             for upload in self._waiting or ():
                 upload.delayed = True  # behind what the platform has not answered
 
-    def _queue(self, waiting: list[Upload], kind: str, packet: Message, due: float, delay: float) -> None:
+    def _enqueue(self, waiting: list[Upload], kind: str, packet: Message, due: float, delay: float) -> None:
         self._composed += 1
         offline = self._connection is None
         upload = Upload(kind, packet, due + delay if delay else 0.0, 0, self._composed, due, self.behaviour, offline)

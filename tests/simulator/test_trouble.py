@@ -309,7 +309,7 @@ class TestMachine:
         record = Record()
         with recording(record), running(city(record.port, duration_s=4.5)) as process:
             until(lambda: bool(record.streams))
-            time.sleep(0.3)  # a beat of its heart is missed before a report is
+            time.sleep(0.3)  # so that it goes on well before the end
             os.kill(process.pid, signal.SIGSTOP)
             time.sleep(3.0)
             os.kill(process.pid, signal.SIGCONT)

@@ -16,6 +16,8 @@ from simulator.engine import Counts, Options, run_fleet
 from simulator.scenario import Scenario, parse
 
 INTERVAL_S = 30
+#: How long after the last link what is measured begins: processes begin one after the other, and tidy up once.
+SETTLE_S = 1.0
 #: How long the stations are switched on one after the other, and how long all of them are played.
 RAMP_S = 20
 SECONDS = 55.0
@@ -42,20 +44,23 @@ def resident_bytes() -> int:
 
 
 class Steady:
-    """What a fleet costs from the instant at which all stations are linked."""
+    """What a fleet costs as soon as all stations are linked and every process has told so."""
 
     def __init__(self, stations: int) -> None:
         self._stations = stations
+        self._linked_at: float | None = None
         self._first: tuple[float, float, int] | None = None
         self._last = (0.0, 0.0, 0)
         self.resident = 0
 
     def __call__(self, counts: Counts) -> None:
         if counts.linked == self._stations:
+            if self._linked_at is None:
+                self._linked_at = time.monotonic()
             # Of all processes, in seconds; each tells the cores it used since the beginning.
             self._last = (time.monotonic(), counts.cpu * counts.at_s, counts.acknowledged)
             self.resident = resident_bytes()
-            if self._first is None:
+            if self._first is None and self._last[0] >= self._linked_at + SETTLE_S:
                 self._first = self._last
 
     @property

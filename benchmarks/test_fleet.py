@@ -43,7 +43,7 @@ STATIONS = 18_000
 #: As long as a process of the platform lives at most.
 LIMIT_S = 180.0
 LOOP_STATIONS = 1_000
-LOOP_S = 6.0
+LOOP_S = 7.0
 
 
 @contextmanager

@@ -6,7 +6,7 @@ A command may mean something else in another edition (3013, 3014) or direction (
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 from ..codes import CommandKind
 from ..editions import Edition
@@ -76,6 +76,7 @@ def commands() -> dict[tuple[str, bool], CommandRow]:
     return rows
 
 
+@lru_cache(maxsize=1024)  # codes come from peers: not all that there are
 def command_row(cn: str, upward: bool, edition: Edition | None = None) -> CommandRow | None:
     """Return the row of a command in one direction: the edition's, else that of an edition which has it.
 

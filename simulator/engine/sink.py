@@ -30,6 +30,11 @@ def _answering(cn: str) -> Callable[[Message, Rules], Message] | None:
     return notice_answer if row is not None and row.kind is CommandKind.NOTICE else acknowledgement
 
 
+@cache
+def _rules(flag: int | None) -> Rules:
+    return rules_of(flag, HJ_212_2017, known=RULES)
+
+
 class Sink(asyncio.Protocol):
     """The platform's side of one link. It answers in the edition that a message declares, and begins nothing itself.
 
@@ -60,7 +65,7 @@ class Sink(asyncio.Protocol):
         compose_answer = _answering(message.cn)
         if compose_answer is None or not message.wants_answer:
             return b""
-        rules = rules_of(message.flag, HJ_212_2017, known=RULES)
+        rules = _rules(message.flag)
         return compose_answer(message, rules).encode(rules)
 
     def _opened(self, frame: Frame) -> bytes | None:
